@@ -1,0 +1,77 @@
+// Where request headers live in the stacks that we enter, and how to add some without changing what the caller gave.
+// Names come in lower case, as the table writes them.
+
+/** The headers of a fetch `init`: a Headers of any realm, pairs, or an object. */
+export type FetchHeaders = NonNullable<RequestInit['headers']>
+
+/** The headers of an undici dispatch: an object, or a flat list of names and values. */
+export type DispatchHeaders = Record<string, unknown> | unknown[]
+
+/**
+ * A copy of fetch headers with `value` under each of `names`, or undefined where nothing may be added: the caller has
+ * set one of them, in any letter case, or they cannot be read twice. The original is never written to: a Headers that
+ * two calls share would pin both to one session.
+ */
+export function stampHeaders(given: unknown, names: readonly string[], value: string): FetchHeaders | undefined {
+  if (given === null || given === undefined) return set({}, names, value)
+  if (typeof given !== 'object') return undefined
+  if (!isIterable(given)) return hasName(Object.keys(given), names) ? undefined : set({ ...given }, names, value)
+  if (isOneShot(given)) return undefined
+  const headers = new Headers(given)
+  if (names.some((name) => headers.has(name))) return undefined
+  for (const name of names) headers.set(name, value)
+  return headers
+}
+
+/** As `stampHeaders`, over what undici takes: nothing, an object, a flat list, an iterable of pairs. */
+export function stampDispatchHeaders(
+  given: unknown,
+  names: readonly string[],
+  value: unknown,
+): DispatchHeaders | undefined {
+  if (given === null || given === undefined) return set({}, names, value)
+  if (typeof given !== 'object') return undefined
+  if (!isIterable(given)) return hasName(Object.keys(given), names) ? undefined : set({ ...given }, names, value)
+  if (isOneShot(given)) return undefined
+  // A flat list stays as it is; pairs are laid flat. A value may itself be a list, and stays one.
+  const flat: unknown[] =
+    Array.isArray(given) && !Array.isArray(given[0]) ? [...given] : [...given].flatMap((pair) => pair)
+  if (
+    hasName(
+      flat.filter((_, i) => i % 2 === 0),
+      names,
+    )
+  )
+    return undefined
+  for (const name of names) flat.push(name, value)
+  return flat
+}
+
+/** Puts another value where `stampDispatchHeaders` has put one. Only for headers that it returned. */
+export function restampDispatchHeaders(headers: DispatchHeaders, names: readonly string[], value: unknown): void {
+  if (!Array.isArray(headers)) {
+    set(headers, names, value)
+    return
+  }
+  for (let i = headers.length - 2 * names.length + 1; i < headers.length; i += 2) headers[i] = value
+}
+
+function set<Value>(headers: Record<string, Value>, names: readonly string[], value: Value): Record<string, Value> {
+  for (const name of names) headers[name] = value
+  return headers
+}
+
+// A name in a flat list may be a Buffer.
+function hasName(present: readonly unknown[], names: readonly string[]): boolean {
+  return present.some((name) => names.includes(String(name).toLowerCase()))
+}
+
+function isIterable(given: object): given is Iterable<[string, string]> & FetchHeaders {
+  return Symbol.iterator in given && typeof given[Symbol.iterator] === 'function'
+}
+
+// A generator: reading it here would leave nothing to send.
+function isOneShot(given: Iterable<unknown>): boolean {
+  const iterator: unknown = given[Symbol.iterator]()
+  return iterator === given
+}

@@ -1,0 +1,183 @@
+import { type FetchHeaders, stampHeaders } from './carriers.js'
+import { expected, kind } from './expected.js'
+import { type Call, follow, isRedirect } from './follow.js'
+import type { Gateway } from './gateways.js'
+import { type AffinityOptions, keyFor, type Origins, type Policy, policyOf } from './policy.js'
+import { type Session, type Sidecar, speaking } from './session.js'
+import { warnOnce } from './warn.js'
+
+/** What every SDK takes as its `fetch`. */
+export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
+
+/**
+ * A fetch that stamps the key of the session in whose scope it is called, in the words of the gateway that it calls.
+ * Hand it to any SDK that takes a `fetch`, or call it yourself.
+ *
+ * - It runs once per attempt, retries of the SDK included, and reads the session each time.
+ * - Without a session it passes the very arguments on. A header of the gateway that the caller has set is left alone,
+ *   and nothing is added then.
+ * - It follows redirects of the calls that it stamped itself, as the fetch standard says, so that no other origin sees
+ *   the key.
+ * - It never reads a body, never changes what it was given, and never throws an error of its own in flight: on a fault
+ *   of ours the request goes out as it came, with one warning.
+ *
+ * @param options.fetch What sends. Default: the global fetch, looked up at each call.
+ * @throws TypeError at set-up, when an option is wrong.
+ *
+ * @example
+ * const openai = new OpenAI({ fetch: affinityFetch() })
+ */
+export function affinityFetch(options: AffinityOptions & { readonly fetch?: Fetch } = {}): Fetch {
+  const policy = policyOf(options)
+  const { fetch: given } = options
+  if (given !== undefined && typeof given !== 'function') throw expected('`fetch` to be a function', kind(given))
+  return stamping(policy, given ?? ((...args) => globalThis.fetch(...args)))
+}
+
+/** The seam itself, for a policy that is checked. */
+export function stamping(policy: Policy, send: Fetch): Fetch {
+  return function affinityFetch(...args) {
+    const speaker = speaking(policy.session)
+    if (speaker === undefined) return send(...args)
+    let stamped: Stamped | undefined
+    try {
+      stamped = stampedCall(policy, speaker, ...args)
+    } catch {
+      warnOnce('a fault of its own kept a call from being stamped. The call was sent without a key')
+    }
+    if (stamped === undefined) return send(...args)
+    return stamped.follows ? followed(send, speaker, stamped) : send(stamped.input, stamped.init)
+  }
+}
+
+/** A call as it goes out, and what it takes to send it again. */
+interface Stamped {
+  readonly input: string | URL | Request
+  readonly init: RequestInit
+  /** Whether redirects are ours to follow. */
+  readonly follows: boolean
+  readonly gateway: Gateway
+  readonly url: string
+  /** What came, with nothing of ours. */
+  readonly given: RequestInit
+  /** The body of a Request, whose sending uses it up. */
+  readonly spare: Request | undefined
+}
+
+// Undefined where the call is to go out as it came.
+function stampedCall(
+  policy: Policy,
+  speaker: Session | Sidecar,
+  input: string | URL | Request,
+  init?: RequestInit,
+): Stamped | undefined {
+  const request = isRequest(input) ? input : undefined
+  const url = isRequest(input) ? input.url : absolute(input)
+  const given = members(init)
+  const gateway = policy.gatewayAt(url)
+  const headers = gateway && stampFor(gateway, speaker, given.headers ?? request?.headers)
+  if (gateway === undefined || headers === undefined) return undefined
+  const follows = (given.redirect ?? request?.redirect ?? 'follow') === 'follow'
+  const reused = follows && request !== undefined && given.body === undefined && request.body !== null
+  return {
+    input,
+    gateway,
+    init: follows ? { ...given, headers, redirect: 'manual' } : { ...given, headers },
+    follows,
+    url,
+    given,
+    spare: reused && !request.bodyUsed ? request.clone() : undefined,
+  }
+}
+
+function stampFor(gateway: Gateway, speaker: Session | Sidecar, given: unknown): FetchHeaders | undefined {
+  const key = keyFor(speaker, gateway)
+  return key === undefined ? undefined : stampHeaders(given, gateway.headers, key)
+}
+
+async function followed(send: Fetch, speaker: Session | Sidecar, call: Stamped): Promise<Response> {
+  const { input, gateway, given, spare, url } = call
+  const response = await send(input, call.init)
+  if (!isRedirect(response)) {
+    spare?.body?.cancel().catch(() => {})
+    return response
+  }
+  // A browser hides where a redirect leads. What it would not let us guard goes out again as it came.
+  if (response.type === 'opaqueredirect') return send(spare ?? input, given)
+  const request = isRequest(input) ? input : undefined
+  const first: Call = {
+    url,
+    init: {
+      ...given,
+      method: given.method ?? request?.method ?? 'GET',
+      headers: new Headers(given.headers ?? request?.headers),
+      signal: given.signal ?? request?.signal ?? null,
+    },
+    ...(spare && { body: () => spare.arrayBuffer() }),
+  }
+  return follow(send, first, response, (init) => {
+    const headers = stampFor(gateway, speaker, init.headers)
+    return headers === undefined ? init : { ...init, headers }
+  })
+}
+
+function isRequest(input: string | URL | Request): input is Request {
+  return typeof input === 'object' && 'headers' in input
+}
+
+// Where there is a page, a call may be relative to it.
+function absolute(input: string | URL): string {
+  const url = String(input)
+  const { location }: { location?: { readonly href: string } } & typeof globalThis = globalThis
+  return location === undefined ? url : (URL.parse(url, location.href)?.href ?? url)
+}
+
+// An init may be any object with these members, a Request among them, whose members a spread does not see.
+function members(init: RequestInit | undefined): RequestInit {
+  if (init === undefined || init === null) return {}
+  const prototype: unknown = Object.getPrototypeOf(init)
+  if (prototype === Object.prototype || prototype === null) return init
+  const all: Record<string, unknown> = {}
+  for (const name in init) all[name] = init[name as keyof RequestInit]
+  return all
+}
+
+/**
+ * Stamps the calls of everybody who calls the global `fetch`, for agent frameworks that take no client and no fetch.
+ * A framework's client that was made before has kept the old fetch: patch first.
+ *
+ * @param options.origins Required: what is not named is never touched.
+ * @returns The undo. Patches nest, and may be undone in any order, and more than once.
+ * @throws TypeError when an option is wrong or `origins` is missing.
+ *
+ * @example
+ * const undo = patchGlobalFetch({ origins: ['http://gateway:4000'] })
+ */
+export function patchGlobalFetch(options: AffinityOptions & { readonly origins: Origins }): () => void {
+  if (options?.origins === undefined) {
+    throw expected('`origins` to say which calls of the global fetch may be stamped', kind(options?.origins))
+  }
+  const policy = policyOf(options)
+  const previous = globalThis.fetch
+  const stamped = stamping(policy, previous)
+  const patch: Patch = { previous, undone: false }
+  const patched: Fetch = (...args) => (patch.undone ? previous(...args) : stamped(...args))
+  // Some runtimes hang more on fetch than a call, such as Bun's preconnect.
+  Object.defineProperties(patched, Object.getOwnPropertyDescriptors(previous))
+  patches.set(patched, patch)
+  globalThis.fetch = patched
+  return () => {
+    patch.undone = true
+    // Whoever patched over us keeps working: then we only stand aside until they are gone.
+    for (let top = patches.get(globalThis.fetch); top?.undone; top = patches.get(globalThis.fetch)) {
+      globalThis.fetch = top.previous
+    }
+  }
+}
+
+interface Patch {
+  readonly previous: Fetch
+  undone: boolean
+}
+
+const patches = new WeakMap<Fetch, Patch>()

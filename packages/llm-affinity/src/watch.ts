@@ -1,0 +1,133 @@
+// A handler between undici and the caller's own, which passes everything on and lets us see two moments. Classes that
+// delegate, and not a Proxy or a prototype: handlers have private fields, and this is on the path of every chunk.
+
+import { warnOnce } from './warn.js'
+
+/** What is told of a request on its way. */
+export interface Watch {
+  /** It goes to a socket: once per attempt and per redirect hop made below us. */
+  started(controller: unknown, context: unknown): void
+  /** A response has begun. `headers` are an object, or the raw names and values. */
+  answered(status: unknown, headers: unknown): void
+}
+
+/** The handlers of undici 7 and 8. Which of the methods one must have is for undici to say. */
+interface Handler {
+  onRequestStart?(controller: unknown, context: unknown): unknown
+  onRequestUpgrade?(controller: unknown, status: unknown, headers: unknown, socket: unknown): unknown
+  onRequestSent?(): unknown
+  onBodySent?(chunk: unknown): unknown
+  onResponseStarted?(): unknown
+  onResponseStart?(controller: unknown, status: unknown, headers: unknown, text: unknown): unknown
+  onResponseData?(controller: unknown, chunk: unknown): unknown
+  onResponseEnd?(controller: unknown, trailers: unknown): unknown
+  onResponseError?(controller: unknown, error: unknown): unknown
+}
+
+/** The older form, which undici 7 takes too. */
+interface LegacyHandler {
+  onConnect?(abort: unknown, context: unknown): unknown
+  onUpgrade?(status: unknown, headers: unknown, socket: unknown): unknown
+  onBodySent?(chunk: unknown): unknown
+  onResponseStarted?(): unknown
+  onHeaders?(status: unknown, headers: unknown, resume: unknown, text: unknown): unknown
+  onData?(chunk: unknown): unknown
+  onComplete?(trailers: unknown): unknown
+  onError?(error: unknown): unknown
+}
+
+/** A handler that does what `handler` does, and tells `watch`, whose faults are its own. */
+export function watched(handler: object, watch: Watch): object {
+  if (isHandler(handler)) return new Watched(handler, watch)
+  return isLegacy(handler) ? new LegacyWatched(handler, watch) : handler
+}
+
+// By the same mark as undici tells them apart.
+function isHandler(handler: object): handler is Handler {
+  return 'onRequestStart' in handler
+}
+
+function isLegacy(handler: object): handler is LegacyHandler {
+  return 'onConnect' in handler
+}
+
+function tell(news: () => void): void {
+  try {
+    news()
+  } catch {
+    warnOnce('a fault of its own kept a redirect from being seen')
+  }
+}
+
+class Watched implements Handler {
+  readonly #to: Handler
+  readonly #watch: Watch
+  constructor(to: Handler, watch: Watch) {
+    this.#to = to
+    this.#watch = watch
+  }
+  onRequestStart(controller: unknown, context: unknown): unknown {
+    tell(() => this.#watch.started(controller, context))
+    return this.#to.onRequestStart?.(controller, context)
+  }
+  onRequestUpgrade(controller: unknown, status: unknown, headers: unknown, socket: unknown): unknown {
+    return this.#to.onRequestUpgrade?.(controller, status, headers, socket)
+  }
+  onRequestSent(): unknown {
+    return this.#to.onRequestSent?.()
+  }
+  onBodySent(chunk: unknown): unknown {
+    return this.#to.onBodySent?.(chunk)
+  }
+  onResponseStarted(): unknown {
+    return this.#to.onResponseStarted?.()
+  }
+  onResponseStart(controller: unknown, status: unknown, headers: unknown, text: unknown): unknown {
+    tell(() => this.#watch.answered(status, headers))
+    return this.#to.onResponseStart?.(controller, status, headers, text)
+  }
+  onResponseData(controller: unknown, chunk: unknown): unknown {
+    return this.#to.onResponseData?.(controller, chunk)
+  }
+  onResponseEnd(controller: unknown, trailers: unknown): unknown {
+    return this.#to.onResponseEnd?.(controller, trailers)
+  }
+  onResponseError(controller: unknown, error: unknown): unknown {
+    return this.#to.onResponseError?.(controller, error)
+  }
+}
+
+class LegacyWatched implements LegacyHandler {
+  readonly #to: LegacyHandler
+  readonly #watch: Watch
+  constructor(to: LegacyHandler, watch: Watch) {
+    this.#to = to
+    this.#watch = watch
+  }
+  onConnect(abort: unknown, context: unknown): unknown {
+    tell(() => this.#watch.started(undefined, context))
+    return this.#to.onConnect?.(abort, context)
+  }
+  onUpgrade(status: unknown, headers: unknown, socket: unknown): unknown {
+    return this.#to.onUpgrade?.(status, headers, socket)
+  }
+  onBodySent(chunk: unknown): unknown {
+    return this.#to.onBodySent?.(chunk)
+  }
+  onResponseStarted(): unknown {
+    return this.#to.onResponseStarted?.()
+  }
+  onHeaders(status: unknown, headers: unknown, resume: unknown, text: unknown): unknown {
+    tell(() => this.#watch.answered(status, headers))
+    return this.#to.onHeaders?.(status, headers, resume, text)
+  }
+  onData(chunk: unknown): unknown {
+    return this.#to.onData?.(chunk)
+  }
+  onComplete(trailers: unknown): unknown {
+    return this.#to.onComplete?.(trailers)
+  }
+  onError(error: unknown): unknown {
+    return this.#to.onError?.(error)
+  }
+}

@@ -1,0 +1,15 @@
+import { defineConfig } from 'tsup'
+
+export default defineConfig({
+  entry: ['src/index.ts', 'src/undici.ts', 'src/async-context.ts', 'src/async-context.none.ts'],
+  format: 'esm',
+  target: 'es2023',
+  platform: 'neutral',
+  // One chunk holds the scope and the session, so that every entry speaks of the same ones.
+  splitting: true,
+  external: [/^node:/, '#async-context'],
+  sourcemap: true,
+  clean: true,
+  // The compiler writes the declarations: tsup 9 cannot with TypeScript 7.
+  dts: false,
+})
