@@ -1,0 +1,22 @@
+/** The list of models, in OpenAI's words and Anthropic's at once. */
+export function modelList(ids: readonly string[]): object {
+  return {
+    object: 'list',
+    data: ids.map(model),
+    has_more: false,
+    first_id: ids[0] ?? null,
+    last_id: ids.at(-1) ?? null,
+  }
+}
+
+export function model(id: string): object {
+  return {
+    id,
+    object: 'model',
+    created: 0,
+    owned_by: 'llm-affinity-testkit',
+    type: 'model',
+    display_name: id,
+    created_at: '1970-01-01T00:00:00Z',
+  }
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'tsup'
+
+export default defineConfig({
+  entry: ['src/index.ts'],
+  format: 'esm',
+  target: 'es2023',
+  platform: 'node',
+  sourcemap: true,
+  clean: true,
+  // The compiler writes the declarations: tsup 9 cannot with TypeScript 7.
+  dts: false,
+})
