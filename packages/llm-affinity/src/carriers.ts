@@ -34,8 +34,7 @@ export function stampDispatchHeaders(
   if (!isIterable(given)) return hasName(Object.keys(given), names) ? undefined : set({ ...given }, names, value)
   if (isOneShot(given)) return undefined
   // A flat list stays as it is; pairs are laid flat. A value may itself be a list, and stays one.
-  const flat: unknown[] =
-    Array.isArray(given) && !Array.isArray(given[0]) ? [...given] : [...given].flatMap((pair) => pair)
+  const flat: unknown[] = Array.isArray(given) && !Array.isArray(given[0]) ? [...given] : [...given].flat()
   if (
     hasName(
       flat.filter((_, i) => i % 2 === 0),

@@ -1,7 +1,7 @@
 import { type DispatchHeaders, restampDispatchHeaders, stampDispatchHeaders } from './carriers.js'
 import type { Gateway } from './gateways.js'
 import { type AffinityOptions, keyFor, type Policy, policyOf } from './policy.js'
-import { type Session, type Sidecar, speaking } from './session.js'
+import { isSidecar, type Session, type Sidecar, speaking } from './session.js'
 import { warnOnce } from './warn.js'
 import { type Watch, watched } from './watch.js'
 
@@ -19,7 +19,7 @@ export type AffinityInterceptor = <Request extends DispatchRequest, Handler exte
 
 /** A request's way through the interceptor, however often it comes by: as a retry, as a hop of a redirect. */
 interface Trip {
-  readonly speaker: Session | Sidecar
+  readonly speaker: Session | Sidecar | undefined
   readonly origin: string | undefined
   /** What stands there. Set when the first dispatch is stamped; hops to the same origin are under the same one. */
   gateway: Gateway | undefined
@@ -27,7 +27,6 @@ interface Trip {
   left: boolean
 }
 
-const UNPINNED = 'unpinned'
 const REDIRECTS = [300, 301, 302, 303, 307, 308]
 const MAX_AWAITED_HOPS = 64
 
@@ -41,7 +40,7 @@ const MAX_AWAITED_HOPS = 64
  *   nothing is added then.
  * - It stamps the origin that the caller asked for, or what `origins` names, and no other hop of the same request.
  * - It knows a request again by its handler. A handler object of your own that serves several requests is taken for
- *   one: give each request its own.
+ *   one request: those of other sessions and to other origins than the first then go out without a key.
  * - It never throws an error of its own in flight: on a fault of ours the request goes out as it came, with one warning.
  *
  * @throws TypeError at set-up, when an option is wrong.
@@ -51,28 +50,28 @@ const MAX_AWAITED_HOPS = 64
  */
 export function affinityInterceptor(options: AffinityOptions = {}): AffinityInterceptor {
   const policy = policyOf(options)
-  // A retry or a redirect dispatches again from wherever the answer came in, which is the scope of whoever opened the
-  // socket. So what a request is to carry is decided once, and kept by its handler; also that it is to carry nothing.
-  const trips = new WeakMap<object, Trip | typeof UNPINNED>()
+  const trips = new WeakMap<object, Trip>()
   const hops = new AwaitedHops()
 
-  function stamped(request: DispatchRequest, handler: object): { request: object; handler: object } | undefined {
-    let trip = trips.get(handler)
-    if (trip === undefined) {
-      const speaker = speaking(policy.session)
-      trip = speaker === undefined ? UNPINNED : { speaker, origin: originOf(request), gateway: undefined, left: false }
-      trips.set(handler, trip)
-      if (trip !== UNPINNED && isFromFetch(request)) trip.left = hops.take(trip.speaker, urlOf(request))
-    }
-    if (trip === UNPINNED) return undefined
+  function stamped(request: DispatchRequest, handler: object): { request: object; handler: object } {
+    const speaker = speaking(policy.session)
+    const known = trips.get(handler)
+    if (speaker === undefined && known === undefined) return { request, handler: watched(handler) }
+    const trip = known ?? begun(request, handler, speaker)
     trip.left ||= originOf(request) !== trip.origin
-    const stamp = trip.left ? undefined : stampFor(policy, trip, request)
-    if (stamp === undefined && !isFromFetch(request)) return undefined
-    const watch = new Journey(trip, hops, request, stamp)
+    // Every way back to us keeps the scope. Where one did not, this may be anybody's request.
+    const stamp = trip.left || !isSame(speaker, trip.speaker) ? undefined : stampFor(policy, trip, request)
     return {
       request: stamp === undefined ? request : { ...request, headers: stamp.headers },
-      handler: watched(handler, watch),
+      handler: watched(handler, new Journey(trip, hops, request, stamp)),
     }
+  }
+
+  function begun(request: DispatchRequest, handler: object, speaker: Session | Sidecar | undefined): Trip {
+    const left = isFromFetch(request) && speaker !== undefined && hops.take(speaker, urlOf(request))
+    const trip: Trip = { speaker, origin: originOf(request), gateway: undefined, left }
+    trips.set(handler, trip)
+    return trip
   }
 
   return (dispatch) =>
@@ -99,7 +98,7 @@ interface Stamp {
 function stampFor(policy: Policy, trip: Trip, request: DispatchRequest): Stamp | undefined {
   const gateway = trip.gateway ?? policy.gatewayAt(urlOf(request))
   trip.gateway = gateway
-  const key = gateway && keyFor(trip.speaker, gateway)
+  const key = gateway && trip.speaker && keyFor(trip.speaker, gateway)
   if (!gateway || !key) return undefined
   const headers = stampDispatchHeaders(request.headers, gateway.headers, key)
   return headers && { gateway, key, headers }
@@ -147,8 +146,9 @@ class Journey implements Watch {
   answered(status: unknown, headers: unknown): void {
     if (!isFromFetch(this.#request) || !REDIRECTS.includes(Number(status))) return
     const target = targetOf(headers, urlOf(this.#request))
-    if (target !== undefined && (this.#trip.left || target.origin !== this.#trip.origin)) {
-      this.#hops.await(this.#trip.speaker, placeOf(target))
+    const { speaker, origin, left } = this.#trip
+    if (speaker !== undefined && target !== undefined && (left || target.origin !== origin)) {
+      this.#hops.await(speaker, placeOf(target))
     }
   }
 
@@ -187,6 +187,10 @@ class AwaitedHops {
     if (at >= 0) urls?.splice(at, 1)
     return at >= 0
   }
+}
+
+function isSame(one: Session | Sidecar | undefined, other: Session | Sidecar | undefined): boolean {
+  return one === other || (isSidecar(one) && isSidecar(other) && one.session === other.session)
 }
 
 // Every fetch sends this header, and no script can set it.

@@ -1,6 +1,9 @@
-// A handler between undici and the caller's own, which passes everything on and lets us see two moments. Classes that
-// delegate, and not a Proxy or a prototype: handlers have private fields, and this is on the path of every chunk.
+// A handler between undici and the caller's own, which passes everything on. It lets us see two moments, and puts the
+// request's scope back around what may dispatch again: undici calls handlers in the scope of whoever opened the socket,
+// and a retry or redirect interceptor above us would dispatch from there. Classes that delegate, and not a Proxy or a
+// prototype: handlers have private fields, and this is on the path of every chunk.
 
+import { current, enter } from './scope.js'
 import { warnOnce } from './warn.js'
 
 /** What is told of a request on its way. */
@@ -36,8 +39,8 @@ interface LegacyHandler {
   onError?(error: unknown): unknown
 }
 
-/** A handler that does what `handler` does, and tells `watch`, whose faults are its own. */
-export function watched(handler: object, watch: Watch): object {
+/** A handler that does what `handler` does, in the scope that this is called in, and tells `watch`, whose faults are its own. */
+export function watched(handler: object, watch?: Watch): object {
   if (isHandler(handler)) return new Watched(handler, watch)
   return isLegacy(handler) ? new LegacyWatched(handler, watch) : handler
 }
@@ -51,6 +54,20 @@ function isLegacy(handler: object): handler is LegacyHandler {
   return 'onConnect' in handler
 }
 
+/** Ours in the place of the caller's handler. */
+class Between<To> {
+  readonly to: To
+  readonly watch: Watch | undefined
+  readonly #scope: unknown = current()
+  constructor(to: To, watch: Watch | undefined) {
+    this.to = to
+    this.watch = watch
+  }
+  inScope<T>(fn: () => T): T {
+    return current() === this.#scope ? fn() : enter(this.#scope, fn)
+  }
+}
+
 function tell(news: () => void): void {
   try {
     news()
@@ -59,75 +76,63 @@ function tell(news: () => void): void {
   }
 }
 
-class Watched implements Handler {
-  readonly #to: Handler
-  readonly #watch: Watch
-  constructor(to: Handler, watch: Watch) {
-    this.#to = to
-    this.#watch = watch
-  }
+class Watched extends Between<Handler> implements Handler {
   onRequestStart(controller: unknown, context: unknown): unknown {
-    tell(() => this.#watch.started(controller, context))
-    return this.#to.onRequestStart?.(controller, context)
+    tell(() => this.watch?.started(controller, context))
+    return this.to.onRequestStart?.(controller, context)
   }
   onRequestUpgrade(controller: unknown, status: unknown, headers: unknown, socket: unknown): unknown {
-    return this.#to.onRequestUpgrade?.(controller, status, headers, socket)
+    return this.inScope(() => this.to.onRequestUpgrade?.(controller, status, headers, socket))
   }
   onRequestSent(): unknown {
-    return this.#to.onRequestSent?.()
+    return this.to.onRequestSent?.()
   }
   onBodySent(chunk: unknown): unknown {
-    return this.#to.onBodySent?.(chunk)
+    return this.to.onBodySent?.(chunk)
   }
   onResponseStarted(): unknown {
-    return this.#to.onResponseStarted?.()
+    return this.to.onResponseStarted?.()
   }
   onResponseStart(controller: unknown, status: unknown, headers: unknown, text: unknown): unknown {
-    tell(() => this.#watch.answered(status, headers))
-    return this.#to.onResponseStart?.(controller, status, headers, text)
+    tell(() => this.watch?.answered(status, headers))
+    return this.inScope(() => this.to.onResponseStart?.(controller, status, headers, text))
   }
   onResponseData(controller: unknown, chunk: unknown): unknown {
-    return this.#to.onResponseData?.(controller, chunk)
+    return this.to.onResponseData?.(controller, chunk)
   }
   onResponseEnd(controller: unknown, trailers: unknown): unknown {
-    return this.#to.onResponseEnd?.(controller, trailers)
+    return this.inScope(() => this.to.onResponseEnd?.(controller, trailers))
   }
   onResponseError(controller: unknown, error: unknown): unknown {
-    return this.#to.onResponseError?.(controller, error)
+    return this.inScope(() => this.to.onResponseError?.(controller, error))
   }
 }
 
-class LegacyWatched implements LegacyHandler {
-  readonly #to: LegacyHandler
-  readonly #watch: Watch
-  constructor(to: LegacyHandler, watch: Watch) {
-    this.#to = to
-    this.#watch = watch
-  }
+class LegacyWatched extends Between<LegacyHandler> implements LegacyHandler {
   onConnect(abort: unknown, context: unknown): unknown {
-    tell(() => this.#watch.started(undefined, context))
-    return this.#to.onConnect?.(abort, context)
+    tell(() => this.watch?.started(undefined, context))
+    return this.to.onConnect?.(abort, context)
   }
   onUpgrade(status: unknown, headers: unknown, socket: unknown): unknown {
-    return this.#to.onUpgrade?.(status, headers, socket)
+    return this.inScope(() => this.to.onUpgrade?.(status, headers, socket))
   }
   onBodySent(chunk: unknown): unknown {
-    return this.#to.onBodySent?.(chunk)
+    return this.to.onBodySent?.(chunk)
   }
   onResponseStarted(): unknown {
-    return this.#to.onResponseStarted?.()
+    return this.to.onResponseStarted?.()
   }
   onHeaders(status: unknown, headers: unknown, resume: unknown, text: unknown): unknown {
-    tell(() => this.#watch.answered(status, headers))
-    return this.#to.onHeaders?.(status, headers, resume, text)
+    tell(() => this.watch?.answered(status, headers))
+    return this.inScope(() => this.to.onHeaders?.(status, headers, resume, text))
   }
   onData(chunk: unknown): unknown {
-    return this.#to.onData?.(chunk)
+    return this.to.onData?.(chunk)
   }
   onComplete(trailers: unknown): unknown {
-    return this.#to.onComplete?.(trailers)
+    return this.inScope(() => this.to.onComplete?.(trailers))
   }
   onError(error: unknown): unknown {
-    return this.#to.onError?.(error)
+    return this.inScope(() => this.to.onError?.(error))
   }
 }

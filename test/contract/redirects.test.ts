@@ -1,0 +1,109 @@
+import { runWithSession } from 'llm-affinity'
+import { type RecordedRequest, type Recorder, startRecorder } from 'llm-affinity-testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Connection, seams } from '../support/seams.ts'
+import { keysAt, NAMES } from '../support/wire.ts'
+
+const STATUSES = [301, 302, 303, 307, 308]
+const MAX_HOPS = 20
+
+let home: Recorder
+let foreign: Recorder
+beforeAll(async () => {
+  home = await startRecorder()
+  foreign = await startRecorder()
+})
+afterAll(() => Promise.all([home.close(), foreign.close()]))
+beforeEach(() => {
+  home.clear()
+  foreign.clear()
+})
+
+async function called(connection: Connection): Promise<void> {
+  try {
+    // What stands at a redirect's end need not be an answer that an SDK understands.
+    await runWithSession('conversation-42', () => connection.call()).catch(() => {})
+  } finally {
+    await connection.close()
+  }
+}
+
+function shape(request: RecordedRequest): unknown {
+  const headers = request.rawHeaders.map(([name, value]) => [name.toLowerCase(), value.replace(/:\d+$/, '')])
+  return {
+    method: request.method,
+    path: request.path,
+    body: request.text(),
+    // Not the order: fetch sorts what it sends from a Headers.
+    headers: headers.filter(([name = '']) => !NAMES.includes(name)).toSorted(),
+  }
+}
+
+describe.each(seams.filter((seam) => seam.redirects))('$name', (seam) => {
+  describe.each(STATUSES)('a %d', (status) => {
+    it('to the same origin is stamped again', async () => {
+      home.script({ status, headers: { location: '/elsewhere' } })
+      await called(seam.connect(home.origin, {}))
+      expect(home.requests.map(({ path }) => path).at(-1)).toBe('/elsewhere')
+      expect(keysAt(home)).toEqual(['conversation-42', 'conversation-42'])
+    })
+
+    it('to another origin takes nothing of ours along', async () => {
+      home.script({ status, headers: { location: `${foreign.origin}/elsewhere` } })
+      await called(seam.connect(home.origin, {}))
+      expect(keysAt(home)).toEqual(['conversation-42'])
+      expect(keysAt(foreign)).toEqual([undefined])
+    })
+
+    it('to another origin takes nothing of ours along, though that one is named too', async () => {
+      home.script({ status, headers: { location: `${foreign.origin}/elsewhere` } })
+      await called(seam.connect(home.origin, { origins: [home.origin, foreign.origin] }))
+      expect(keysAt(home)).toEqual(['conversation-42'])
+      expect(keysAt(foreign)).toEqual([undefined])
+    })
+
+    it('arrives as the bare stack would have sent it', async () => {
+      const there = `${foreign.origin}/elsewhere`
+      const hops = [{ location: '/again' }, { location: there }].map((headers) => ({ status, headers }))
+      home.script(...hops)
+      await called(seam.connect(home.origin, null))
+      const expected = [...home.requests, ...foreign.requests].map(shape)
+      home.clear()
+      foreign.clear()
+      home.script(...hops)
+      await called(seam.connect(home.origin, {}))
+      expect([...home.requests, ...foreign.requests].map(shape)).toEqual(expected)
+      expect(expected).toHaveLength(3)
+    })
+  })
+
+  it('is not stamped again once it has left, at another path there, at a third origin, or back home', async () => {
+    foreign.script(
+      { status: 307, headers: { location: '/on' } },
+      { status: 307, headers: { location: `${home.origin}/back` } },
+    )
+    home.script({ status: 307, headers: { location: `${foreign.origin}/away` } })
+    await called(seam.connect(home.origin, {}))
+    expect(foreign.requests.map(({ path }) => path)).toEqual(['/away', '/on'])
+    expect(home.requests.map(({ path }) => path).at(-1)).toBe('/back')
+    expect(keysAt(foreign)).toEqual([undefined, undefined])
+    expect(keysAt(home)).toEqual(['conversation-42', undefined])
+  })
+
+  it('is followed as often as the bare stack follows', async () => {
+    const loop = (): void =>
+      home.script(...Array.from({ length: MAX_HOPS + 5 }, (_, i) => ({ status: 307, headers: { location: `/${i}` } })))
+    loop()
+    const bare = seam.connect(home.origin, null)
+    const expected = await bare.call().catch((error: Error) => error.constructor.name)
+    await bare.close()
+    const hops = home.requests.length
+    home.clear()
+    loop()
+    const it = seam.connect(home.origin, {})
+    const got = await runWithSession('conversation-42', () => it.call().catch((error: Error) => error.constructor.name))
+    await it.close()
+    expect(got).toEqual(expected)
+    expect(home.requests).toHaveLength(hops)
+  })
+})

@@ -1,0 +1,244 @@
+import { runWithoutSession, runWithSession, Session } from 'llm-affinity'
+import { type Recorder, startRecorder } from 'llm-affinity-testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type Connection, seams } from '../support/seams.ts'
+import { keysAt, NAMES } from '../support/wire.ts'
+
+let server: Recorder
+beforeAll(async () => {
+  server = await startRecorder()
+})
+afterAll(() => server.close())
+beforeEach(() => server.clear())
+
+async function connected(connection: Connection, use: () => Promise<unknown>): Promise<void> {
+  try {
+    await use()
+  } finally {
+    await connection.close()
+  }
+}
+
+describe.each(seams)('$name', (seam) => {
+  it('stamps every name of the gateway with the key of the session in scope', async () => {
+    const it = seam.connect(server.origin, {})
+    await connected(it, () => runWithSession('conversation-42', () => it.call()))
+    expect(keysAt(server)).toEqual(['conversation-42'])
+  })
+
+  it('stamps what the named gateway reads, and no other name', async () => {
+    const it = seam.connect(server.origin, { gateway: 'olla' })
+    await connected(it, () => runWithSession('conversation-42', () => it.call()))
+    expect(server.requests[0]?.header('x-olla-session-id')).toBe('conversation-42')
+    expect(keysAt(server)).toEqual([undefined])
+  })
+
+  it('is silent without a session', async () => {
+    const it = seam.connect(server.origin, {})
+    await connected(it, () => it.call())
+    expect(keysAt(server)).toEqual([undefined])
+  })
+
+  it('sends byte for byte what the bare stack sends, but for the names of the gateway', async () => {
+    const bare = seam.connect(server.origin, null)
+    await connected(bare, () => bare.call())
+    const it = seam.connect(server.origin, {})
+    await connected(it, async () => {
+      await it.call()
+      await runWithSession('conversation-42', () => it.call())
+    })
+    const [expected, silent, stamped] = server.requests
+    if (expected === undefined || silent === undefined || stamped === undefined) throw new Error('three calls, please')
+    for (const request of [silent, stamped]) {
+      expect(request.method).toBe(expected.method)
+      expect(request.path).toBe(expected.path)
+      expect(Buffer.from(request.body)).toEqual(Buffer.from(expected.body))
+    }
+    expect(silent.rawHeaders).toEqual(expected.rawHeaders)
+    const rest = stamped.rawHeaders.filter(([name]) => !NAMES.includes(name.toLowerCase()))
+    expect(stamped.rawHeaders).toHaveLength(expected.rawHeaders.length + NAMES.length)
+    // fetch sorts what it sends from a Headers, so only the set is promised.
+    expect(rest.toSorted()).toEqual(expected.rawHeaders.toSorted())
+  })
+
+  it.each([['x-session-id'], ['X-Session-Id'], ['X-SESSION-ID'], ['x-litellm-session-id'], ['X-LiteLLM-Session-Id']])(
+    'adds nothing where the caller has set %s in the call',
+    async (name) => {
+      const it = seam.connect(server.origin, {})
+      await connected(it, () => runWithSession('conversation-42', () => it.call({ headers: { [name]: 'mine' } })))
+      const [request] = server.requests
+      expect(NAMES.map((known) => request?.header(known))).toEqual(
+        NAMES.map((known) => (known === name.toLowerCase() ? 'mine' : undefined)),
+      )
+    },
+  )
+
+  if (seam.defaults)
+    it('adds nothing where the caller has set a default header', async () => {
+      const it = seam.defaults?.(server.origin, { 'X-Session-Id': 'mine' })
+      if (it === undefined) throw new Error('a seam with defaults')
+      await connected(it, () => runWithSession('conversation-42', () => it.call()))
+      expect(server.requests[0]?.header('x-session-id')).toBe('mine')
+      expect(server.requests[0]?.header('x-litellm-session-id')).toBeUndefined()
+    })
+
+  it('lets a bound session win over the ambient one', async () => {
+    const it = seam.connect(server.origin, { session: new Session('bound-session') })
+    await connected(it, async () => {
+      await it.call()
+      await runWithSession('conversation-42', () => it.call())
+    })
+    expect(keysAt(server)).toEqual(['bound-session', 'bound-session'])
+  })
+
+  it('counts the innermost of nested scopes, and the outer one again after it', async () => {
+    const it = seam.connect(server.origin, {})
+    await connected(it, () =>
+      runWithSession('outer-session', async () => {
+        await it.call()
+        await runWithSession('inner-session', () => it.call())
+        await it.call()
+      }),
+    )
+    expect(keysAt(server)).toEqual(['outer-session', 'inner-session', 'outer-session'])
+  })
+
+  it('pins nothing inside runWithoutSession, bound or not', async () => {
+    const it = seam.connect(server.origin, {})
+    await connected(it, () => runWithSession('conversation-42', () => runWithoutSession(() => it.call())))
+    const bound = seam.connect(server.origin, { session: new Session('bound-session') })
+    await connected(bound, () => runWithoutSession(() => bound.call()))
+    expect(keysAt(server)).toEqual([undefined, undefined])
+  })
+
+  it('gives a sidecar a lane of its own where the gateway refuses calls without a key', async () => {
+    const session = new Session('conversation-42')
+    const it = seam.connect(server.origin, { gateway: { name: 'strict', headers: ['x-needed'], strict: true } })
+    await connected(it, async () => {
+      await session.run(() => it.call())
+      await session.run(() => runWithoutSession(() => it.call()))
+      await runWithoutSession(() => it.call())
+      await it.call()
+    })
+    const [main, sidecar, stray, none] = server.requests.map((request) => request.header('x-needed'))
+    expect(main).toBe('conversation-42')
+    expect(sidecar).toBe(session.lane('sidecar').key)
+    expect(stray).toMatch(/^[0-9a-f]{32}$/)
+    expect(new Set([main, sidecar, stray]).size).toBe(3)
+    expect(none).toBeUndefined()
+  })
+
+  it('stamps lanes, children and forks with keys of their own, and a fork of the cache with the same', async () => {
+    const session = new Session('conversation-42')
+    const it = seam.connect(server.origin, {})
+    const speakers = [session, session.lane('titles'), session.child('search'), session.child(), session.fork()]
+    await connected(it, async () => {
+      for (const speaker of speakers) await speaker.run(() => it.call())
+      await session.fork({ shareCache: true }).run(() => it.call())
+    })
+    const keys = keysAt(server)
+    expect(keys).toEqual([...speakers.map((speaker) => speaker.key), 'conversation-42'])
+    expect(new Set(keys).size).toBe(speakers.length)
+  })
+
+  it('stamps the new key after a repin', async () => {
+    const session = new Session('conversation-42')
+    const it = seam.connect(server.origin, { session })
+    await connected(it, async () => {
+      await it.call()
+      session.repin()
+      await it.call()
+    })
+    const [before, after] = keysAt(server)
+    expect(before).toBe('conversation-42')
+    expect(after).toBe(session.key)
+    expect(after).not.toBe(before)
+  })
+
+  it('hashes an id that is not safe on the wire, and pins nothing for an empty one', async () => {
+    const it = seam.connect(server.origin, {})
+    await connected(it, async () => {
+      await runWithSession('a “quoted”\r\nid', () => it.call())
+      await runWithSession('', () => it.call())
+    })
+    const [hashed, empty] = keysAt(server)
+    expect(hashed).toMatch(/^[0-9a-f]{32}$/)
+    expect(empty).toBeUndefined()
+  })
+
+  it('leaves origins alone that were not named', async () => {
+    const it = seam.connect(server.origin, { origins: 'http://127.0.0.1:9' })
+    await connected(it, () => runWithSession('conversation-42', () => it.call()))
+    expect(keysAt(server)).toEqual([undefined])
+  })
+
+  if (seam.retries)
+    it('carries the session on every attempt', async () => {
+      const it = seam.connect(server.origin, {})
+      await connected(it, async () => {
+        server.script({ status: 500 }, { status: 429, headers: { 'retry-after': '0' } })
+        await runWithSession('conversation-42', () => it.call())
+        server.script({ reset: true })
+        await runWithSession('conversation-43', () => it.call())
+      })
+      expect(keysAt(server)).toEqual([
+        'conversation-42',
+        'conversation-42',
+        'conversation-42',
+        'conversation-43',
+        'conversation-43',
+      ])
+    })
+
+  if (seam.retries)
+    it('stays silent on every attempt without a session, on a socket that a session opened', async () => {
+      const it = seam.connect(server.origin, {})
+      await connected(it, async () => {
+        await runWithSession('conversation-42', () => it.call())
+        server.script({ status: 500 }, { status: 500 })
+        await it.call()
+      })
+      expect(keysAt(server)).toEqual(['conversation-42', undefined, undefined, undefined])
+    })
+
+  it('stamps a stream whose body is read outside the scope', async () => {
+    const it = seam.connect(server.origin, {})
+    await connected(it, async () => {
+      const stream = await runWithSession('conversation-42', () => it.stream?.())
+      if (stream === undefined) throw new Error('a stream')
+      const read = async (): Promise<void> => {
+        for await (const chunk of stream) expect(chunk).toBeDefined()
+      }
+      await runWithSession('another-session', read)
+    })
+    expect(keysAt(server)).toEqual(['conversation-42'])
+  })
+
+  it('keeps 200 interleaved conversations apart on one client', async () => {
+    const it = seam.connect(server.origin, {})
+    const ids = Array.from({ length: 200 }, (_, i) => `conversation-${i}`)
+    await connected(it, () => Promise.all(ids.map((id) => runWithSession(id, () => it.call({ content: id })))))
+    expect(server.requests).toHaveLength(ids.length)
+    for (const request of server.requests) expect(request.text()).toContain(`"${request.header('x-session-id')}"`)
+    expect(new Set(keysAt(server)).size).toBe(ids.length)
+  })
+
+  if (seam.retries)
+    it('keeps 200 interleaved conversations apart while 60 of their attempts fail', async () => {
+      const it = seam.connect(server.origin, {})
+      const ids = Array.from({ length: 200 }, (_, i) => `conversation-${i}`)
+      await connected(it, async () => {
+        await Promise.all(ids.slice(0, 4).map((id) => runWithSession(id, () => it.call({ content: id }))))
+        server.clear()
+        server.script(...Array.from({ length: 60 }, () => ({ status: 500 })))
+        const unpinned = ids.map((id) => it.call({ content: `unpinned ${id}` }))
+        const pinned = ids.map((id) => runWithSession(id, () => it.call({ content: id })))
+        await Promise.all([...pinned, ...unpinned])
+      })
+      expect(server.requests).toHaveLength(2 * ids.length + 60)
+      for (const request of server.requests) {
+        const content = /"content":"([^"]*)"/.exec(request.text())?.[1]
+        expect(request.header('x-session-id') ?? `unpinned`).toBe(content?.replace(/^unpinned .*/, 'unpinned'))
+      }
+    })
+})

@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const from = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    // Tests read the sources, so that a change is seen without a build. test/package reads what is published.
+    alias: [
+      { find: /^llm-affinity$/, replacement: from('packages/llm-affinity/src/index.ts') },
+      { find: /^llm-affinity\/undici$/, replacement: from('packages/llm-affinity/src/undici.ts') },
+      { find: /^llm-affinity-testkit$/, replacement: from('packages/testkit/src/index.ts') },
+      { find: /^#async-context$/, replacement: from('packages/llm-affinity/src/async-context.ts') },
+    ],
+  },
+  test: {
+    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+    typecheck: { enabled: false },
+    reporters: ['default', './test/support/summary.ts'],
+    testTimeout: 60_000,
+    // Suites open many sockets each; two cores are what a small machine has.
+    maxWorkers: 2,
+    allowOnly: false,
+  },
+})
