@@ -38,9 +38,9 @@ function wrap<Client extends object>(client: Client, affinity: AffinityOptions |
   return affinity === null ? client : withAffinity(client, affinity)
 }
 
-// The retries of a user who has none: three attempts on a 5xx, a 429 or a broken socket.
+// The retries of a user who has none: some attempts on a 5xx, a 429 or a broken socket.
 async function retried(attempt: () => Promise<Response>): Promise<Response> {
-  for (let left = 2; ; left--) {
+  for (let left = 20; ; left--) {
     try {
       const response = await attempt()
       if (left === 0 || (response.status < 500 && response.status !== 429)) return response
@@ -119,13 +119,13 @@ const anthropic = (origin: string, affinity: AffinityOptions | null, defaultHead
 }
 
 const openai = (origin: string, affinity: AffinityOptions | null, defaultHeaders = {}): Connection =>
-  overOpenAI(wrap(new OpenAI({ ...openaiOptions(origin), defaultHeaders }), affinity))
+  overOpenAI(wrap(new OpenAI({ ...openaiOptions(origin), defaultHeaders, maxRetries: 5 }), affinity))
 
 type Undici = typeof undici8
 type Interceptors = readonly undici8.Dispatcher.DispatcherComposeInterceptor[]
 type Compose = (u: Undici, origin: string, ours: Interceptors) => undici8.Dispatcher
 
-const RETRY = { methods: ['POST' as const], minTimeout: 1, maxRetries: 3, statusCodes: [500, 429] }
+const RETRY = { methods: ['POST' as const], minTimeout: 1, maxRetries: 20, statusCodes: [500, 429] }
 
 // Where our interceptor stands. The last one given to `compose` runs first.
 const positions: Record<string, { compose: Compose; retries: boolean; redirects: boolean }> = {

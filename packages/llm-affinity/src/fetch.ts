@@ -37,18 +37,25 @@ export function affinityFetch(options: AffinityOptions & { readonly fetch?: Fetc
 /** The seam itself, for a policy that is checked. */
 export function stamping(policy: Policy, send: Fetch): Fetch {
   return function affinityFetch(...args) {
-    const speaker = speaking(policy.session)
-    if (speaker === undefined) return send(...args)
-    let stamped: Stamped | undefined
+    let call: Stamped | undefined
     try {
-      stamped = stampedCall(policy, speaker, ...args)
+      const speaker = speaking(policy.session)
+      if (speaker !== undefined) call = stampedCall(policy, speaker, ...args)
     } catch {
-      warnOnce('a fault of its own kept a call from being stamped. The call was sent without a key')
+      warnOnce(FAULT)
     }
-    if (stamped === undefined) return send(...args)
-    return stamped.follows ? followed(send, speaker, stamped) : send(stamped.input, stamped.init)
+    if (call === undefined) return send(...args)
+    return call.follows ? followed(send, call) : send(call.input, call.init)
   }
 }
+
+// The fetch standard's, and the one of Node.
+const MEMBERS = (
+  'method headers body redirect signal duplex mode credentials cache referrer referrerPolicy integrity keepalive ' +
+  'priority window dispatcher'
+).split(' ')
+
+const FAULT = 'a fault of its own kept a call from being stamped. The call was sent without a key'
 
 /** A call as it goes out, and what it takes to send it again. */
 interface Stamped {
@@ -56,6 +63,7 @@ interface Stamped {
   readonly init: RequestInit
   /** Whether redirects are ours to follow. */
   readonly follows: boolean
+  readonly speaker: Session | Sidecar
   readonly gateway: Gateway
   readonly url: string
   /** What came, with nothing of ours. */
@@ -81,6 +89,7 @@ function stampedCall(
   const reused = follows && request !== undefined && given.body === undefined && request.body !== null
   return {
     input,
+    speaker,
     gateway,
     init: follows ? { ...given, headers, redirect: 'manual' } : { ...given, headers },
     follows,
@@ -95,8 +104,8 @@ function stampFor(gateway: Gateway, speaker: Session | Sidecar, given: unknown):
   return key === undefined ? undefined : stampHeaders(given, gateway.headers, key)
 }
 
-async function followed(send: Fetch, speaker: Session | Sidecar, call: Stamped): Promise<Response> {
-  const { input, gateway, given, spare, url } = call
+async function followed(send: Fetch, call: Stamped): Promise<Response> {
+  const { input, given, spare, url } = call
   const response = await send(input, call.init)
   if (!isRedirect(response)) {
     spare?.body?.cancel().catch(() => {})
@@ -115,10 +124,17 @@ async function followed(send: Fetch, speaker: Session | Sidecar, call: Stamped):
     },
     ...(spare && { body: () => spare.arrayBuffer() }),
   }
-  return follow(send, first, response, (init) => {
+  return follow(send, first, response, (init) => restamped(call, init))
+}
+
+function restamped({ gateway, speaker }: Stamped, init: RequestInit): RequestInit {
+  try {
     const headers = stampFor(gateway, speaker, init.headers)
     return headers === undefined ? init : { ...init, headers }
-  })
+  } catch {
+    warnOnce(FAULT)
+    return init
+  }
 }
 
 function isRequest(input: string | URL | Request): input is Request {
@@ -132,13 +148,13 @@ function absolute(input: string | URL): string {
   return location === undefined ? url : (URL.parse(url, location.href)?.href ?? url)
 }
 
-// An init may be any object with these members, a Request among them, whose members a spread does not see.
+// An init may be any object with these members, a Request among them, whose getters a spread does not see.
 function members(init: RequestInit | undefined): RequestInit {
   if (init === undefined || init === null) return {}
   const prototype: unknown = Object.getPrototypeOf(init)
   if (prototype === Object.prototype || prototype === null) return init
-  const all: Record<string, unknown> = {}
-  for (const name in init) all[name] = init[name as keyof RequestInit]
+  const all: Record<string, unknown> = { ...init }
+  for (const name of MEMBERS) if (name in init) all[name] = Reflect.get(init, name)
   return all
 }
 

@@ -56,14 +56,14 @@ export async function follow(
     }
     if (next.origin !== url.origin) remove(headers, CREDENTIAL_HEADERS)
     away ||= next.origin !== asked.origin
-    await answer.body?.cancel()
+    await answer.body?.cancel().catch(() => {})
 
     url = next
     const init: RequestInit = { ...call.init, method, body, headers, redirect: 'manual' }
     const hop = away ? runAsNobody(() => send(next.href, init)) : send(next.href, stamp(init))
     answer = await hop
   }
-  Object.defineProperty(answer, 'redirected', { value: true, configurable: true })
+  Reflect.defineProperty(answer, 'redirected', { value: true, configurable: true })
   return answer
 }
 

@@ -1,0 +1,121 @@
+import { createHash, createHmac } from 'node:crypto'
+import fc from 'fast-check'
+import { Session } from 'llm-affinity'
+import { describe, expect, it } from 'vitest'
+import { derivedKey, isKey, keyOf } from '../../packages/llm-affinity/src/key.ts'
+import { hex, hmacSha256, sha256 } from '../../packages/llm-affinity/src/sha256.ts'
+
+const anyText = fc.string({ unit: 'binary', maxLength: 300 })
+const onWire = /^[A-Za-z0-9_-]{8,64}$/
+
+describe('sha256', () => {
+  it('is the SHA-256 of node:crypto, for any text', () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        expect(hex(sha256(text))).toBe(createHash('sha256').update(text, 'utf8').digest('hex'))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('is right at every length around its blocks', () => {
+    for (let length = 0; length <= 260; length++) {
+      const text = 'x'.repeat(length)
+      expect(hex(sha256(text))).toBe(createHash('sha256').update(text).digest('hex'))
+    }
+  })
+
+  it('is the HMAC of node:crypto, for any secret and text', () => {
+    fc.assert(
+      fc.property(anyText, anyText, (secret, text) => {
+        expect(hex(hmacSha256(secret, text))).toBe(createHmac('sha256', secret).update(text, 'utf8').digest('hex'))
+      }),
+    )
+  })
+})
+
+describe('a key', () => {
+  it('can go on the wire, whatever the id: 100,000 of them', () => {
+    fc.assert(
+      fc.property(fc.oneof(anyText, fc.string({ unit: 'grapheme' }), fc.stringMatching(/^[\w-]{1,70}$/)), (id) => {
+        const { key } = new Session(id)
+        if (id === '') expect(key).toBe('')
+        else expect(key).toMatch(onWire)
+        expect(key).not.toMatch(/_[tr]\d+$/)
+      }),
+      { numRuns: 100_000 },
+    )
+  })
+
+  it('is the id where that is safe on the wire', () => {
+    fc.assert(
+      fc.property(fc.stringMatching(/^[A-Za-z0-9_-]{8,64}$/), (id) => {
+        fc.pre(!/_[tr]\d+$/.test(id))
+        expect(keyOf(id)).toBe(id)
+      }),
+    )
+  })
+
+  it.each([
+    ['too short', 'seven77'],
+    ['too long', 'x'.repeat(65)],
+    ['with a blank', 'conversation 42'],
+    ['not ASCII', 'Gespräch-42'],
+    ['with a line break', 'conversation\r\nx-evil: 1'],
+    ['that looks like a turn', 'conversation_t1'],
+    ['that looks like a retry', 'conversation_r12'],
+    ['with a dot', 'conversation.42'],
+  ])('is 32 hex characters of the SHA-256 of an id %s', (_why, id) => {
+    expect(keyOf(id)).toBe(createHash('sha256').update(id).digest('hex').slice(0, 32))
+  })
+
+  it('differs where ids do', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (one, other) => {
+        expect(keyOf(one) === keyOf(other)).toBe(one === other)
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  it('of two tenants never meets, and is never the id', () => {
+    fc.assert(
+      fc.property(anyText, anyText, anyText, (id, one, other) => {
+        fc.pre(id !== '' && one.isWellFormed() && other.isWellFormed())
+        expect(keyOf(id, one) === keyOf(id, other)).toBe(one === other)
+        expect(keyOf(id, one)).not.toBe(id)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it('does not let a namespace run into an id', () => {
+    expect(keyOf('bc', 'a')).not.toBe(keyOf('c', 'ab'))
+    expect(keyOf('b', 'a\0')).not.toBe(keyOf('\0b', 'a'))
+  })
+
+  it('with a secret is the HMAC that any other program can compute', () => {
+    const text = JSON.stringify(['acme', 'conversation-42'])
+    const expected = createHmac('sha256', 's3cret').update(text).digest('hex').slice(0, 32)
+    expect(new Session('conversation-42', { namespace: 'acme', secret: 's3cret' }).key).toBe(expected)
+    expect(keyOf('conversation-42', 'acme', 'other')).not.toBe(expected)
+  })
+
+  it('of a lane, a named child and an epoch differ from it and from each other in the first 32 characters', () => {
+    fc.assert(
+      fc.property(anyText, fc.string(), fc.integer({ min: 1, max: 1000 }), (id, name, epoch) => {
+        fc.pre(id !== '')
+        const key = keyOf(id)
+        const keys = [
+          key,
+          derivedKey('lane', key, name),
+          derivedKey('child', key, name),
+          derivedKey('epoch', key, epoch),
+        ]
+        expect(new Set(keys.map((each) => each.slice(0, 32))).size).toBe(4)
+        for (const each of keys) expect(isKey(each)).toBe(true)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})

@@ -1,0 +1,229 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { currentSession, runWithoutSession, runWithSession, Session, type SessionState } from 'llm-affinity'
+import { describe, expect, it, vi } from 'vitest'
+
+describe('a session', () => {
+  it('without an id has a random one of 32 hex characters, which is its key', () => {
+    const [one, other] = [new Session(), new Session()]
+    expect(one.id).toMatch(/^[0-9a-f]{32}$/)
+    expect(one.key).toBe(one.id)
+    expect(other.id).not.toBe(one.id)
+  })
+
+  it('gives a lane the same id and the same key each time, also after a repin and another way round', () => {
+    const session = new Session('conversation-42')
+    const lane = session.lane('titles')
+    session.repin()
+    expect(session.lane('titles').key).toBe(lane.key)
+    expect(new Session('conversation-42').lane('titles').key).toBe(lane.key)
+    expect(lane.id).toBe('conversation-42')
+    expect(lane.parent).toBe(session)
+    expect(session.lane('memory').key).not.toBe(lane.key)
+    expect(lane.lane('titles').key).not.toBe(lane.key)
+  })
+
+  it('gives a named child the same key each time, an unnamed one another, and both remember it', () => {
+    const session = new Session('conversation-42')
+    expect(session.child('search').key).toBe(session.child('search').key)
+    expect(session.child('search').key).not.toBe(session.lane('search').key)
+    expect(session.child().key).not.toBe(session.child().key)
+    expect(session.child().parent).toBe(session)
+    expect(session.child('search').id).toBe('conversation-42/search')
+  })
+
+  it('forks into a session of its own, with the same key where the cache is shared', () => {
+    const session = new Session('conversation-42')
+    session.repin()
+    expect(session.fork().key).not.toBe(session.key)
+    const shared = session.fork({ shareCache: true })
+    expect(shared.key).toBe(session.key)
+    expect(shared.id).not.toBe(session.id)
+    shared.repin()
+    expect(session.key).not.toBe(shared.key)
+  })
+
+  it('has another key in each epoch, the same for all who count the same', () => {
+    const session = new Session('conversation-42')
+    const keys = [session.key]
+    for (let i = 0; i < 10; i++) {
+      session.repin()
+      keys.push(session.key)
+    }
+    expect(new Set(keys).size).toBe(11)
+    const again = new Session('conversation-42')
+    again.repin()
+    expect(again.key).toBe(keys[1])
+  })
+
+  it('survives a store: key, lanes, parent and later epochs', () => {
+    const session = new Session('tenant id', { namespace: 'acme', secret: 's3cret' }).child('search')
+    session.repin()
+    const text = JSON.stringify(session)
+    expect(text).not.toContain('s3cret')
+    const restored = Session.from(JSON.parse(text) as SessionState)
+    expect(restored.id).toBe(session.id)
+    expect(restored.key).toBe(session.key)
+    expect(restored.lane('titles').key).toBe(session.lane('titles').key)
+    expect(restored.parent?.key).toBe(session.parent?.key)
+    session.repin()
+    restored.repin()
+    expect(restored.key).toBe(session.key)
+  })
+
+  it.each<[string, unknown]>([
+    ['nothing', undefined],
+    ['text', '{}'],
+    ['another version', { version: 2, id: 'a', key: 'conversation-42', epoch: 0 }],
+    ['a key that no wire would take', { version: 1, id: 'a', key: 'a\r\nb: c', epoch: 0 }],
+    ['a key without end', { version: 1, id: 'a', key: 'x'.repeat(65), epoch: 0 }],
+    ['an epoch that is no count', { version: 1, id: 'a', key: 'conversation-42', epoch: -1 }],
+    ['a parent that is none', { version: 1, id: 'a', key: 'conversation-42', epoch: 0, parent: null }],
+  ])('is not restored from %s', (_what, state) => {
+    expect(() => Session.from(state as SessionState)).toThrow(
+      /^Expected `state` to be what `toJSON\(\)` of a session returned, got /,
+    )
+  })
+
+  it('is not restored from ancestors without end', () => {
+    const state: SessionState & { parent?: SessionState } = { version: 1, id: 'a', key: 'conversation-42', epoch: 0 }
+    state.parent = state
+    expect(() => Session.from(state)).toThrow(TypeError)
+  })
+
+  it('with an empty id is no session, and says so once', async () => {
+    const warned = vi.fn()
+    process.on('warning', warned)
+    const session = new Session('')
+    runWithSession('outer-session', () => {
+      runWithSession('', () => expect(currentSession()).toBeUndefined())
+      runWithSession(session, () => expect(currentSession()).toBeUndefined())
+    })
+    expect([session.key, session.lane('titles').key, session.child('a').key]).toEqual(['', '', ''])
+    session.repin()
+    expect(session.key).toBe('')
+    await new Promise(setImmediate)
+    process.off('warning', warned)
+    expect(warned.mock.calls.map(([{ message }]) => message)).toEqual([
+      'llm-affinity: a session has an empty id. Its calls are not pinned',
+    ])
+  })
+})
+
+describe('a scope', () => {
+  it('reaches through awaits, timers, microtasks and events that are awaited', async () => {
+    const session = new Session()
+    await session.run(async () => {
+      await null
+      expect(currentSession()).toBe(session)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      expect(currentSession()).toBe(session)
+      await new Promise<void>((resolve) => queueMicrotask(resolve))
+      expect(currentSession()).toBe(session)
+    })
+    expect(currentSession()).toBeUndefined()
+  })
+
+  it('ends with what it runs, also when that throws', () => {
+    const fault = new Error('theirs')
+    expect(() =>
+      runWithSession('conversation-42', () => {
+        throw fault
+      }),
+    ).toThrow(fault)
+    expect(currentSession()).toBeUndefined()
+  })
+
+  it('is left by runWithoutSession and entered again after it', () => {
+    const session = new Session()
+    session.run(() => {
+      expect(runWithoutSession(() => currentSession())).toBeUndefined()
+      expect(currentSession()).toBe(session)
+      runWithoutSession(() => runWithSession('inner-session', () => expect(currentSession()?.id).toBe('inner-session')))
+    })
+  })
+
+  it('gives back what the function returns', async () => {
+    expect(runWithSession('conversation-42', () => 7)).toBe(7)
+    expect(await runWithoutSession(async () => 8)).toBe(8)
+  })
+
+  it('leaves other stores alone', () => {
+    const other = new AsyncLocalStorage<string>()
+    other.run('theirs', () => runWithSession('conversation-42', () => expect(other.getStore()).toBe('theirs')))
+  })
+})
+
+describe('iterate', () => {
+  async function* who(): AsyncGenerator<string | undefined, string | undefined, string> {
+    try {
+      for (let i = 0; i < 3; i++) yield currentSession()?.id
+      return currentSession()?.id
+    } finally {
+      cleanedUpIn = currentSession()?.id
+    }
+  }
+  let cleanedUpIn: string | undefined
+
+  it('makes a generator speak for its session, whoever reads it', async () => {
+    const source = new Session('writer-session').iterate(who())
+    const seen: unknown[] = []
+    await runWithSession('reader-session', async () => {
+      for await (const id of source) seen.push(id)
+    })
+    expect(seen).toEqual(['writer-session', 'writer-session', 'writer-session'])
+  })
+
+  it('ends it in its session too', async () => {
+    cleanedUpIn = undefined
+    for await (const _ of new Session('writer-session').iterate(who())) break
+    expect(cleanedUpIn).toBe('writer-session')
+  })
+
+  it('takes no return or throw where the source has none', () => {
+    const bare: AsyncIterable<number> = {
+      [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
+    }
+    const iterator = new Session().iterate(bare)[Symbol.asyncIterator]()
+    expect(iterator.return).toBeUndefined()
+    expect(iterator.throw).toBeUndefined()
+  })
+})
+
+describe('a mistake', () => {
+  const { run, lane, child, iterate } = Session.prototype
+  const session = new Session()
+  it.each<[string, () => unknown, RegExp]>([
+    [
+      'a session that is none',
+      () => runWithSession(42 as never, () => {}),
+      /`session` to be a Session or an id of one, got a number/,
+    ],
+    [
+      'no session',
+      () => runWithSession(undefined as never, () => {}),
+      /`session` to be a Session or an id of one, got undefined/,
+    ],
+    [
+      'no function',
+      () => runWithSession('conversation-42', undefined as never),
+      /`fn` to be a function, got undefined/,
+    ],
+    ['no function, on a session', () => run.call(session, 'x' as never), /`fn` to be a function, got a string/],
+    ['no function, without one', () => runWithoutSession(null as never), /`fn` to be a function, got null/],
+    ['an id that is no text', () => new Session(7 as never), /`id` to be a string, got a number/],
+    ['options that are none', () => new Session('a', null as never), /session options to be an object, got null/],
+    ['a namespace that is no text', () => new Session('a', { namespace: 1 as never }), /`namespace` to be a string/],
+    ['an empty secret', () => new Session('a', { secret: '' }), /`secret` to be a string that is not empty/],
+    ['a lane without a name', () => lane.call(session, undefined as never), /`name` to be a string, got undefined/],
+    ['a child with a strange name', () => child.call(session, 7 as never), /`name` to be a string, got a number/],
+    [
+      'a source that is none',
+      () => iterate.call(session, [1] as never),
+      /`source` to be an async iterable, got an array/,
+    ],
+  ])('is a TypeError that says what was expected: %s', (_what, mistake, message) => {
+    expect(mistake).toThrow(TypeError)
+    expect(mistake).toThrow(message)
+    expect(mistake).toThrow(/^Expected .*, got /)
+  })
+})

@@ -1,0 +1,226 @@
+import Anthropic from '@anthropic-ai/sdk'
+import {
+  affinityFetch,
+  affinityHeaders,
+  patchGlobalFetch,
+  runWithoutSession,
+  Session,
+  withAffinity,
+} from 'llm-affinity'
+import { affinityInterceptor } from 'llm-affinity/undici'
+import OpenAI from 'openai'
+import { describe, expect, it } from 'vitest'
+
+const session = new Session('conversation-42')
+const url = 'http://gateway.example:4000/v1/chat/completions'
+const client = new OpenAI({ apiKey: 'test' })
+
+describe('a set-up mistake is a TypeError at the caller, saying what was expected and what came', () => {
+  const mistakes: [string, () => unknown, RegExp][] = [
+    [
+      'an unknown gateway',
+      () => affinityFetch({ gateway: 'lightllm' as never }),
+      /`gateway` to be one of generic, .*olla.*, got "lightllm"/,
+    ],
+    [
+      'a gateway of no kind',
+      () => affinityFetch({ gateway: 7 as never }),
+      /`gateway` to be a name or a row, got a number/,
+    ],
+    [
+      'a row without a name',
+      () => affinityFetch({ gateway: { headers: ['x-a'] } as never }),
+      /`gateway.name` to be a string/,
+    ],
+    [
+      'a row without headers',
+      () => affinityFetch({ gateway: { name: 'a', headers: [] } }),
+      /`gateway.headers` to be a list of header names that is not empty, got \[\]/,
+    ],
+    [
+      'a header name that is none',
+      () => affinityFetch({ gateway: { name: 'a', headers: ['x session'] } }),
+      /`gateway.headers` .*, got \["x session"\]/,
+    ],
+    [
+      'a host that is none',
+      () => affinityFetch({ gateway: { name: 'a', headers: ['x-a'], hosts: ['http://a'] } }),
+      /`gateway.hosts` .*, got \["http:\/\/a"\]/,
+    ],
+    [
+      'an origin that is no URL',
+      () => affinityFetch({ origins: 'gateway:4000/v1' }),
+      /`origins` to be http\(s\) URLs .*, got "gateway:4000\/v1"/,
+    ],
+    [
+      'an origin of another scheme',
+      () => affinityFetch({ origins: ['ftp://gateway'] }),
+      /`origins` .*, got "ftp:\/\/gateway"/,
+    ],
+    ['no origin at all', () => affinityFetch({ origins: [] }), /`origins` to name at least one URL/],
+    ['an origin of no kind', () => affinityInterceptor({ origins: [4000 as never] }), /`origins` .*, got a number/],
+    [
+      'a session that is an id',
+      () => affinityFetch({ session: 'conversation-42' as never }),
+      /`session` to be a Session, got a string. Make one of an id with new Session\(id\)/,
+    ],
+    ['options that are none', () => affinityInterceptor('olla' as never), /options to be an object, got a string/],
+    ['a fetch that is none', () => affinityFetch({ fetch: {} as never }), /`fetch` to be a function, got an object/],
+    ['a patch without origins', () => patchGlobalFetch({} as never), /`origins` to say which calls .*, got undefined/],
+    [
+      'a patch without options',
+      () => patchGlobalFetch(undefined as never),
+      /`origins` to say which calls .*, got undefined/,
+    ],
+    [
+      'headers by hand with a wrong gateway',
+      () => affinityHeaders(url, { gateway: 'nope' as never }),
+      /`gateway` to be one of/,
+    ],
+    ['a client that is none', () => withAffinity(undefined as never), /`client` to be an SDK client .*, got undefined/],
+    [
+      'a client that cannot be copied',
+      () => withAffinity(new Headers()),
+      /`client` to be an SDK client with `withOptions`.*, got an instance of Headers. Give affinityFetch\(\) to its constructor/,
+    ],
+    [
+      'an SDK itself, not a client',
+      () => withAffinity(OpenAI),
+      /`client` to be an SDK client .*, got the function OpenAI/,
+    ],
+  ]
+  it.each(mistakes)('%s', (_what, mistake, message) => {
+    expect(mistake).toThrow(TypeError)
+    expect(mistake).toThrow(/^Expected /)
+    expect(mistake).toThrow(message)
+  })
+
+  it('never shows an id or a key', () => {
+    const secret = 'sk-very-secret-conversation'
+    const attempts = [
+      () => affinityFetch({ session: secret as never }),
+      () => Session.from(secret as never),
+      () => new Session([secret] as never),
+    ]
+    for (const attempt of attempts) {
+      expect(attempt).toThrow(TypeError)
+      expect(attempt).not.toThrow(secret)
+    }
+  })
+
+  it('a client whose own withOptions gives something else, or throws, is not wrapped in silence', () => {
+    class Renamed extends OpenAI {
+      override withOptions(): this {
+        return new OpenAI({ apiKey: 'test' }) as this
+      }
+    }
+    class Strict extends OpenAI {
+      constructor(tenant: string, options: object) {
+        if (typeof tenant !== 'string') throw new Error('a tenant, please')
+        super(options)
+      }
+    }
+    expect(() => withAffinity(new Renamed({ apiKey: 'test' }))).toThrow(
+      /that its own `withOptions\(\{ fetch \}\)` copies/,
+    )
+    expect(() => withAffinity(new Strict('acme', { apiKey: 'test' }))).toThrow(
+      /an instance of Strict whose withOptions threw/,
+    )
+  })
+})
+
+describe('withAffinity', () => {
+  it('gives back the same class, and leaves the client as it was', () => {
+    const before = { ...client }
+    const wrapped = withAffinity(client)
+    expect(wrapped).toBeInstanceOf(OpenAI)
+    expect(wrapped).not.toBe(client)
+    expect({ ...client }).toEqual(before)
+    expect(withAffinity(new Anthropic({ apiKey: 'test' }))).toBeInstanceOf(Anthropic)
+  })
+
+  it('shares no object that can change with the client', () => {
+    const options = { defaultHeaders: { a: 'b' }, defaultQuery: { q: '1' }, fetchOptions: { keepalive: true } }
+    for (const original of [
+      new OpenAI({ apiKey: 'test', ...options }),
+      new Anthropic({ apiKey: 'test', ...options }),
+    ]) {
+      const copy = withAffinity<OpenAI | Anthropic>(original)
+      expect(copy.fetchOptions).toEqual(original.fetchOptions)
+      expect(copy.fetchOptions).not.toBe(original.fetchOptions)
+      const [held, holds] = [Reflect.get(original, '_options'), Reflect.get(copy, '_options')]
+      for (const name of ['defaultHeaders', 'defaultQuery']) {
+        expect(holds[name]).toEqual(held[name])
+        expect(holds[name]).not.toBe(held[name])
+      }
+    }
+  })
+})
+
+describe('affinityHeaders', () => {
+  it('are what a call would be stamped with', () => {
+    const both = { 'x-session-id': 'conversation-42', 'x-litellm-session-id': 'conversation-42' }
+    expect(session.run(() => affinityHeaders(url))).toEqual(both)
+    expect(affinityHeaders(new URL(url), { session })).toEqual(both)
+    expect(affinityHeaders(url, { session, gateway: 'olla' })).toEqual({ 'x-olla-session-id': 'conversation-42' })
+  })
+
+  it('are none without a session, in a sidecar, and elsewhere', () => {
+    expect(affinityHeaders(url)).toEqual({})
+    expect(session.run(() => runWithoutSession(() => affinityHeaders(url)))).toEqual({})
+    expect(affinityHeaders(url, { session, origins: 'http://other.example' })).toEqual({})
+    expect(affinityHeaders('no url', { session })).toEqual({})
+  })
+
+  it.each([
+    ['https://openrouter.ai/api/v1', ['x-session-id']],
+    ['https://api.cloudflare.com/client/v4/accounts/a/ai/v1', ['x-session-affinity']],
+    ['https://team--app.modal.run/v1', ['modal-session-id']],
+    ['https://modal.run.evil.example/v1', ['x-session-id', 'x-litellm-session-id']],
+    ['https://openrouter.ai.evil.example/v1', ['x-session-id', 'x-litellm-session-id']],
+  ])('know a provider by its host: %s', (at, names) => {
+    expect(Object.keys(affinityHeaders(at, { session }))).toEqual(names)
+  })
+})
+
+describe('origins', () => {
+  const covered = (at: string, origins: string | string[]): boolean =>
+    Object.keys(affinityHeaders(at, { session, origins })).length > 0
+
+  it.each([
+    ['https://gateway.example/v1/chat', 'https://gateway.example'],
+    ['https://GATEWAY.example:443/v1/chat', 'https://gateway.example/'],
+    ['https://gateway.example/v1', 'https://gateway.example/v1'],
+    ['https://gateway.example/v1/chat?a=b', 'https://gateway.example/v1/'],
+    ['https://gateway.example/v1?x', 'https://gateway.example/v1'],
+    ['http://[::1]:4000/v1', 'http://[::1]:4000'],
+  ])('cover %s by %s', (at, origin) => {
+    expect(covered(at, origin)).toBe(true)
+    expect(covered(at, ['http://127.0.0.1:1', origin])).toBe(true)
+  })
+
+  it.each([
+    ['https://gateway.example.evil.com/v1', 'https://gateway.example'],
+    ['https://evil.com/?u=https://gateway.example', 'https://gateway.example'],
+    ['https://evil.com/https://gateway.example/', 'https://gateway.example'],
+    ['https://gateway.example@evil.com/v1', 'https://gateway.example'],
+    ['https://evil.com#https://gateway.example', 'https://gateway.example'],
+    ['http://gateway.example/v1', 'https://gateway.example'],
+    ['https://gateway.example:8443/v1', 'https://gateway.example'],
+    ['https://gateway.example/v1beta', 'https://gateway.example/v1'],
+    ['https://gateway.example/v1/../admin', 'https://gateway.example/v1'],
+    ['https://gateway.example/v1/%2e%2e/admin', 'https://gateway.example/v1'],
+    ['https://gateway.example', 'https://gateway.example/v1'],
+    ['https://sub.gateway.example/v1', 'https://gateway.example'],
+    ['data:text/plain,https://gateway.example', 'https://gateway.example'],
+    ['blob:https://gateway.example/0', 'https://gateway.example'],
+  ])('do not cover %s by %s', (at, origin) => {
+    expect(covered(at, origin)).toBe(false)
+  })
+
+  it('never cover a token endpoint', () => {
+    for (const path of ['/v1/oauth/token', '/oauth2/token', '/tenant/oauth2/v2.0/token', '/oauth/token/']) {
+      expect(covered(`https://gateway.example${path}`, 'https://gateway.example')).toBe(false)
+    }
+  })
+})
