@@ -33,3 +33,9 @@ export function texts(name: string, value: unknown): readonly string[] {
   if (Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== '')) return value
   return wrong(`\`${name}\` to be a list of texts`, value)
 }
+
+/** A text that can stand in a header: printable ASCII, not empty. Or a TypeError that calls it `name`. */
+export function headerValue(name: string, value: unknown): string {
+  if (typeof value === 'string' && /^[!-~]([ -~]*[!-~])?$/.test(value)) return value
+  return wrong(`\`${name}\` to be printable ASCII`, value)
+}

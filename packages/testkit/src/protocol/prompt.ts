@@ -1,3 +1,4 @@
+import { chat } from './chat.js'
 import type { Body } from './dialect.js'
 
 /** Bookkeeping of the APIs: a chat template never shows it to the model, and ids would make equal prompts differ. */
@@ -35,4 +36,12 @@ function collect(value: unknown, found: string[]): void {
 /** The words of a text: what stands between white space. A word is what these servers count as a token. */
 export function words(text: string): string[] {
   return text.match(/\S+/g) ?? []
+}
+
+/**
+ * The prompt in the body of a Chat Completions request, as a replica reads it: what to give to a `PrefixCache` to know
+ * what a replica with that cache would have found.
+ */
+export function chatPrompt(body: object): string {
+  return promptText(body as Body, chat.reads)
 }
