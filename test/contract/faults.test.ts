@@ -1,0 +1,110 @@
+import { runWithoutSession, runWithSession, Session } from 'llm-affinity'
+import { type Recorder, startRecorder } from 'llm-affinity-testkit'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { seams } from '../support/seams.ts'
+import { keysAt } from '../support/wire.ts'
+
+// Our own code, made to fail on demand. Nothing of fetch, of undici or of an SDK is replaced.
+const fault = vi.hoisted(() => ({ in: '' }))
+
+function failing<Module extends object>(module: Module): Module {
+  const entries = Object.entries(module).map(([name, value]) => [
+    name,
+    typeof value !== 'function' || /^class\b/.test(String(value))
+      ? value
+      : (...args: unknown[]) => {
+          if (fault.in === name) throw new Error(`a fault in ${name}`)
+          return value(...args)
+        },
+  ])
+  return Object.fromEntries(entries)
+}
+
+vi.mock('../../packages/llm-affinity/src/carriers.ts', async (original) => failing(await original<object>()))
+vi.mock('../../packages/llm-affinity/src/policy.ts', async (original) => failing(await original<object>()))
+vi.mock('../../packages/llm-affinity/src/session.ts', async (original) => failing(await original<object>()))
+vi.mock('../../packages/llm-affinity/src/key.ts', async (original) => failing(await original<object>()))
+
+let server: Recorder
+beforeAll(async () => {
+  server = await startRecorder()
+})
+afterAll(() => server.close())
+beforeEach(() => server.clear())
+afterEach(() => {
+  fault.in = ''
+})
+
+const STRICT = { name: 'strict', headers: ['x-session-id', 'x-litellm-session-id'], strict: true }
+
+describe.each(seams)('$name', (seam) => {
+  const isDispatch = seam.name.startsWith('undici')
+
+  it.each(['speaking', 'keyFor', isDispatch ? 'stampDispatchHeaders' : 'stampHeaders'])(
+    'sends a request once and unstamped when %s fails, and stamps again when it does not',
+    async (name) => {
+      const it = seam.connect(server.origin, {})
+      fault.in = name
+      const answer = await runWithSession('conversation-42', () => it.call())
+      fault.in = ''
+      await runWithSession('conversation-42', () => it.call())
+      await it.close()
+      expect(answer).not.toBe('')
+      expect(keysAt(server)).toEqual([undefined, 'conversation-42'])
+    },
+  )
+
+  it('sends a sidecar once and unstamped when the key of its lane cannot be made', async () => {
+    const it = seam.connect(server.origin, { gateway: STRICT })
+    fault.in = 'derivedKey'
+    await runWithSession('conversation-42', () => runWithoutSession(() => it.call()))
+    await it.close()
+    expect(keysAt(server)).toEqual([undefined])
+  })
+
+  it('sends a request once and unstamped when a session of the user’s own making throws', async () => {
+    class Moody extends Session {
+      override get key(): string {
+        throw new Error('not today')
+      }
+    }
+    const it = seam.connect(server.origin, { session: new Moody() })
+    await it.call()
+    await it.close()
+    expect(keysAt(server)).toEqual([undefined])
+  })
+
+  if (seam.redirects && !isDispatch)
+    it('follows a redirect unstamped when stamping the hop fails', async () => {
+      let calls = 0
+      class Late extends Session {
+        override get key(): string {
+          if (++calls > 1) throw new Error('not again')
+          return 'conversation-42'
+        }
+      }
+      server.script({ status: 307, headers: { location: `${server.origin}/v1/chat/completions` } })
+      const it = seam.connect(server.origin, { session: new Late() })
+      await it.call().catch(() => {})
+      await it.close()
+      expect(keysAt(server)).toEqual(['conversation-42', undefined])
+    })
+})
+
+it('says so once, however often it happens, and names no id, key or URL', async () => {
+  const warnings: string[] = []
+  const listen = (warning: Error): number => warnings.push(warning.message)
+  process.on('warning', listen)
+  vi.resetModules()
+  const fresh = await import('llm-affinity')
+  fault.in = 'keyFor'
+  const send = fresh.affinityFetch()
+  for (let i = 0; i < 3; i++) {
+    await fresh.runWithSession('conversation-42', () => send(`${server.origin}/v1/models`))
+  }
+  await new Promise(setImmediate)
+  process.off('warning', listen)
+  expect(warnings).toEqual([
+    'llm-affinity: a fault of its own kept a call from being stamped. The call was sent without a key',
+  ])
+})
