@@ -10,6 +10,8 @@ export default defineConfig({
   external: [/^node:/, '#async-context'],
   sourcemap: true,
   clean: true,
+  // tsup would write 'async_hooks', which Deno and Workers do not know.
+  removeNodeProtocol: false,
   // The compiler writes the declarations: tsup 9 cannot with TypeScript 7.
   dts: false,
 })
