@@ -86,7 +86,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
     [
       'an SDK itself, not a client',
       () => withAffinity(OpenAI),
-      /`client` to be an SDK client .*, got the function OpenAI/,
+      /`client` to be an SDK client .*, got a function/,
     ],
   ]
   it.each(mistakes)('%s', (_what, mistake, message) => {

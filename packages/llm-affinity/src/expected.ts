@@ -5,12 +5,10 @@ export function expected(what: string, got: string, hint = ''): TypeError {
 
 /** What came, by its kind alone: for anything that may hold an id, a key or a secret. */
 export function kind(value: unknown): string {
-  if (value === null) return 'null'
-  if (typeof value === 'function') return `the function ${value.name || '(anonymous)'}`
-  if (typeof value !== 'object') return typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`
-  if (Array.isArray(value)) return 'an array'
-  const name: unknown = value.constructor?.name
-  return typeof name === 'string' && name !== '' && name !== 'Object' ? `an instance of ${name}` : 'an object'
+  if (value === null || value === undefined) return String(value)
+  if (typeof value !== 'object') return `a ${typeof value}`
+  const { name } = value.constructor ?? Object
+  return name === 'Object' ? 'an object' : name === 'Array' ? 'an array' : `an instance of ${name}`
 }
 
 /** What came, with its text where it is one: for names and URLs. */

@@ -49,12 +49,6 @@ export function stamping(policy: Policy, send: Fetch): Fetch {
   }
 }
 
-// The fetch standard's, and the one of Node.
-const MEMBERS = (
-  'method headers body redirect signal duplex mode credentials cache referrer referrerPolicy integrity keepalive ' +
-  'priority window dispatcher'
-).split(' ')
-
 const FAULT = 'a fault of its own kept a call from being stamped. The call was sent without a key'
 
 /** A call as it goes out, and what it takes to send it again. */
@@ -151,10 +145,10 @@ function absolute(input: string | URL): string {
 // An init may be any object with these members, a Request among them, whose getters a spread does not see.
 function members(init: RequestInit | undefined): RequestInit {
   if (init === undefined || init === null) return {}
-  const prototype: unknown = Object.getPrototypeOf(init)
-  if (prototype === Object.prototype || prototype === null) return init
   const all: Record<string, unknown> = { ...init }
-  for (const name of MEMBERS) if (name in init) all[name] = Reflect.get(init, name)
+  for (let from = Object.getPrototypeOf(init); from && from !== Object.prototype; from = Object.getPrototypeOf(from)) {
+    for (const name of Object.getOwnPropertyNames(from)) all[name] ??= Reflect.get(init, name)
+  }
   return all
 }
 
