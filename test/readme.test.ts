@@ -1,0 +1,92 @@
+import { execFile } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { type Recorder, startRecorder } from 'llm-affinity-testkit'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { gateways } from '../packages/llm-affinity/src/gateways.ts'
+import { runSnippet, snippetsOf, typeErrorsIn } from './support/snippets.ts'
+import { keyOn, keysAt } from './support/wire.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const readme = readFileSync(join(root, 'README.md'), 'utf8')
+const snippets = (await snippetsOf('README.md')).filter(({ language }) => language === 'ts')
+
+let gateway: Recorder
+beforeAll(async () => {
+  gateway = await startRecorder()
+})
+afterAll(() => gateway.close())
+beforeEach(() => gateway.clear())
+
+describe('the snippets of the README', () => {
+  it('pass the compiler as they stand', async () => {
+    expect(snippets.length).toBeGreaterThanOrEqual(5)
+    expect(await typeErrorsIn(snippets)).toBe('')
+  })
+
+  it.each(snippets)('run as they stand: the one in line $line', async (snippet) => {
+    expect(await runSnippet(snippet, gateway.origin)).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  it('send what the README says that they send', async () => {
+    const [first, everyWayIn, sessions] = snippets
+    if (first === undefined || everyWayIn === undefined || sessions === undefined) throw new Error('three snippets')
+    await runSnippet(first, gateway.origin)
+    expect(keysAt(gateway)).toEqual(['conversation-42', undefined])
+    const shown = readme.match(/```http\n(.*?)```/s)?.[1] ?? ''
+    for (const [name, value] of [...shown.matchAll(/^([\w-]+): (.*)$/gm)].map(([, ...pair]) => pair)) {
+      expect(gateway.requests[0]?.header(name ?? '')).toBe(value)
+    }
+    gateway.clear()
+    await runSnippet(everyWayIn, gateway.origin)
+    expect(keysAt(gateway)).toEqual(Array(4).fill('conversation-42'))
+    gateway.clear()
+    await runSnippet(sessions, gateway.origin)
+    const [main, lane, child, moved] = gateway.requests.map(keyOn)
+    expect(new Set([main, lane, child, moved, undefined]).size).toBe(5)
+  })
+})
+
+describe('what the README says', () => {
+  it('of gateways is what the table says', () => {
+    const shown = readme.match(/<!-- gateways -->\n(.*?)<!-- \/gateways -->/s)?.[1]
+    const code = (list: readonly string[] = []): string => list.map((each) => `\`${each}\``).join(', ')
+    const rows = [...gateways.values()].map(({ name, headers, hosts }) =>
+      `| \`${name}\` | ${code(headers)} | ${code(hosts)} |`.replace('|  |', '| |'),
+    )
+    expect(shown).toBe(['| gateway | headers | recognised by host |', '|---|---|---|', ...rows, ''].join('\n'))
+  })
+
+  it('of the demo is what the demo measures', async () => {
+    const args = [join(root, 'examples/demo/main.ts'), '--json', '--speed', '10']
+    const { stdout } = await promisify(execFile)(process.execPath, args)
+    const [bare, pinned] = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '').arms
+    const [, share, bareShare] = readme.match(/In the demo (\d+) % .* with round robin about (\d+) % does/) ?? []
+    expect(Math.round(pinned.cachedShare * 100)).toBe(Number(share))
+    expect(pinned.cachedShare).toBeGreaterThan(pinned.possibleShare - 0.005)
+    expect(Math.abs(bare.cachedShare * 100 - Number(bareShare))).toBeLessThan(6)
+    expect(pinned.processedTokens).toBeLessThan(bare.processedTokens / 2)
+  })
+
+  it('of files is true: every link leads to one', () => {
+    for (const page of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/frameworks.md']) {
+      const text = readFileSync(join(root, page), 'utf8')
+      for (const [, to = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+        expect(existsSync(join(root, dirname(page), to)), `${page}: ${to}`).toBe(true)
+      }
+    }
+  })
+
+  it('of scripts is true: each that a page names is there', () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+    for (const page of ['README.md', 'CONTRIBUTING.md']) {
+      const text = readFileSync(join(root, page), 'utf8')
+      const named = [...text.matchAll(/\bnpm (?:run )?(demo|test|bench)\b|`pnpm (\w+)`/g)].map(
+        ([, npm, pnpm]) => npm ?? pnpm,
+      )
+      for (const name of named) if (name !== 'vitest') expect(Object.keys(scripts), `${page}: ${name}`).toContain(name)
+    }
+  })
+})
