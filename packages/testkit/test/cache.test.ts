@@ -1,0 +1,86 @@
+import { PrefixCache } from 'llm-affinity-testkit'
+import { expect, test } from 'vitest'
+
+const text = (...words: string[]) => words.join(' ')
+const cached = (cache: PrefixCache, ...words: string[]) => cache.read(text(...words)).cached
+
+test('the longest known head counts, in whole blocks', () => {
+  const cache = new PrefixCache({ cacheTokens: 100, blockTokens: 2 })
+  expect(cache.read('a b c d e')).toEqual({ prompt: 5, cached: 0 })
+  expect(cache.read('a b c d e')).toEqual({ prompt: 5, cached: 4 })
+  expect(cache.read('a b c x')).toEqual({ prompt: 4, cached: 2 })
+  expect(cache.read('x b c d')).toEqual({ prompt: 4, cached: 0 })
+})
+
+test('a block is known only after the same blocks, and of the same model', () => {
+  const cache = new PrefixCache({ cacheTokens: 100, blockTokens: 1 })
+  cache.read('a b', 'one')
+  expect(cache.read('b', 'one').cached).toBe(0)
+  expect(cache.read('a b', 'two').cached).toBe(0)
+  expect(cache.read('a b', 'one').cached).toBe(2)
+})
+
+test('the least recently used prompt is forgotten first, from its end', () => {
+  const cache = new PrefixCache({ cacheTokens: 4, blockTokens: 1 })
+  cache.read('a b')
+  cache.read('x y')
+  cache.read('a b')
+  cache.read('n')
+  expect(cached(cache, 'x', 'y')).toBe(1)
+})
+
+test('a head in use outlives the continuations that are not', () => {
+  const cache = new PrefixCache({ cacheTokens: 4, blockTokens: 1 })
+  cache.read('head old old2')
+  cache.read('head new')
+  cache.read('other')
+  expect(cached(cache, 'head', 'new')).toBe(2)
+  expect(cached(cache, 'head', 'old', 'old2')).toBeLessThan(3)
+})
+
+test('of a prompt larger than the cache the head stays', () => {
+  const cache = new PrefixCache({ cacheTokens: 3, blockTokens: 1 })
+  cache.read('a b c d e')
+  expect(cached(cache, 'a', 'b', 'c', 'd', 'e')).toBe(3)
+  expect(cache.size).toBe(3)
+})
+
+test('without a limit nothing is forgotten', () => {
+  const cache = new PrefixCache({ cacheTokens: Number.POSITIVE_INFINITY, blockTokens: 1 })
+  for (let prompt = 0; prompt < 10_000; prompt += 1) cache.read(`p${prompt}`)
+  expect(cached(cache, 'p0')).toBe(1)
+  expect(cache.size).toBe(10_000)
+})
+
+test('one word can stand for a whole block', () => {
+  const cache = new PrefixCache({ cacheTokens: 640, blockTokens: 64, tokensPerWord: 64 })
+  cache.read('s1b1 s1b2')
+  expect(cache.read('s1b1 s1b2 s1b3')).toEqual({ prompt: 192, cached: 128 })
+})
+
+test('it finds exactly what a plain list of blocks would find', () => {
+  const [limit, prompts] = [12, 2_000]
+  const cache = new PrefixCache({ cacheTokens: limit, blockTokens: 1 })
+  let recent: string[] = []
+  let state = 7
+  const random = (below: number) => {
+    state = (state * 1_103_515_245 + 12_345) % 2 ** 31
+    return Math.floor((state / 2 ** 31) * below)
+  }
+  for (let round = 0; round < prompts; round += 1) {
+    const words = Array.from({ length: 1 + random(6) }, (_, place) => `w${place}${random(2)}`)
+    const heads = words.map((_, end) => words.slice(0, end + 1).join(' '))
+    const known = heads.findIndex((head) => !recent.includes(head))
+    const expected = known === -1 ? heads.length : known
+    expect(cached(cache, ...words)).toBe(expected)
+    recent = [...recent.filter((head) => !heads.includes(head)), ...heads.toReversed()].slice(-limit)
+  }
+})
+
+test('what is wrong is named', () => {
+  expect(() => new PrefixCache({ cacheTokens: 63 })).toThrow(
+    'Expected `cacheTokens` to be a whole number of at least 64',
+  )
+  expect(() => new PrefixCache({ cacheTokens: 640, tokensPerWord: 3 })).toThrow('Expected `tokensPerWord` to divide')
+  expect(() => new PrefixCache(undefined as never)).toThrow(TypeError)
+})

@@ -1,0 +1,169 @@
+import Anthropic from '@anthropic-ai/sdk'
+import { chatPrompt, PrefixCache, startBalancer, startRecorder, startReplica } from 'llm-affinity-testkit'
+import OpenAI from 'openai'
+import { describe, expect, test } from 'vitest'
+
+const words = (count: number, name = 'w') => Array.from({ length: count }, (_, index) => `${name}${index}`).join(' ')
+const ask = (content: string) => ({ model: 'any-model', messages: [{ role: 'user' as const, content }] })
+const small = { name: 'A', cacheTokens: 1_000, blockTokens: 10 }
+const openai = (baseURL: string) => new OpenAI({ baseURL, apiKey: 'none', maxRetries: 0 })
+
+describe('a replica', () => {
+  test('says truly how much was cached, in every dialect, and who it is', async () => {
+    await using replica = await startReplica(small)
+    const client = openai(replica.baseURL)
+    const first = await client.chat.completions.create(ask(words(25))).withResponse()
+    expect(first.response.headers.get('x-replica')).toBe('A')
+    expect(first.data.usage).toMatchObject({ prompt_tokens: 25, prompt_tokens_details: { cached_tokens: 0 } })
+    const streamed = client.chat.completions.stream({ ...ask(words(25)), stream_options: { include_usage: true } })
+    expect(await streamed.totalUsage()).toMatchObject({ prompt_tokens_details: { cached_tokens: 20 } })
+    const response = await client.responses.create({ model: 'any-model', input: words(25) })
+    expect(response.usage).toMatchObject({ input_tokens: 25, input_tokens_details: { cached_tokens: 20 } })
+    const claude = new Anthropic({ baseURL: replica.origin, apiKey: 'none' })
+    const message = await claude.messages.create({ ...ask(words(25)), max_tokens: 10 })
+    expect(message.usage).toMatchObject({ input_tokens: 5, cache_read_input_tokens: 20 })
+    expect(replica.counters()).toEqual({ requests: 4, promptTokens: 100, cachedTokens: 60, processedTokens: 40 })
+  })
+
+  test('finds what a cache given the same prompts finds', async () => {
+    await using replica = await startReplica(small)
+    const cache = new PrefixCache(small)
+    const tools = [
+      { type: 'function' as const, function: { name: 'look', description: words(12, 't'), parameters: {} } },
+    ]
+    for (const count of [30, 45, 30]) {
+      const request = { ...ask(words(count)), tools }
+      const { usage } = await openai(replica.baseURL).chat.completions.create(request)
+      const { prompt, cached } = cache.read(chatPrompt(request), request.model)
+      expect(usage).toMatchObject({ prompt_tokens: prompt, prompt_tokens_details: { cached_tokens: cached } })
+    }
+  })
+
+  test('prefills one prompt after the other, so that equal prompts at once are processed once', async () => {
+    await using replica = await startReplica({ ...small, prefillMsPerToken: 0.5 })
+    const client = openai(replica.baseURL)
+    await Promise.all(Array.from({ length: 5 }, () => client.chat.completions.create(ask(words(20)))))
+    expect(replica.counters().processedTokens).toBe(20)
+  })
+
+  test('neither keeps nor finds the inputs of embeddings', async () => {
+    await using replica = await startReplica(small)
+    const client = openai(replica.baseURL)
+    for (let time = 0; time < 2; time += 1) await client.embeddings.create({ model: 'any-model', input: words(20) })
+    expect(replica.counters()).toMatchObject({ promptTokens: 40, cachedTokens: 0 })
+  })
+
+  test('answers with as many pieces as asked for', async () => {
+    await using replica = await startReplica({ ...small, outputTokens: 3, decodeMsPerToken: 1 })
+    const pieces: string[] = []
+    for await (const { choices } of await openai(replica.baseURL).chat.completions.create({
+      ...ask('hi'),
+      stream: true,
+    })) {
+      if (choices[0]?.delta.content) pieces.push(choices[0].delta.content)
+    }
+    expect(pieces).toHaveLength(3)
+  })
+})
+
+describe('a balancer', () => {
+  test('takes turns', async () => {
+    await using fleet = await three('round-robin')
+    for (let call = 0; call < 7; call += 1) await fleet.get()
+    expect(Object.fromEntries(fleet.counts())).toEqual({ A: 3, B: 2, C: 2 })
+  })
+
+  test('draws the same targets for the same seed', async () => {
+    const draws: unknown[] = []
+    for (const seed of [5, 5, 6]) {
+      await using fleet = await three('random', seed)
+      for (let call = 0; call < 30; call += 1) await fleet.get()
+      draws.push(fleet.paths())
+    }
+    expect(draws[1]).toEqual(draws[0])
+    expect(draws[2]).not.toEqual(draws[0])
+  })
+
+  test('sends equal header values to one target, whatever the letter case of the name', async () => {
+    await using fleet = await three({ header: 'X-Session-Id' })
+    for (let round = 0; round < 3; round += 1) {
+      for (let id = 0; id < 30; id += 1) await fleet.get({ 'x-session-id': `session-${id}` })
+    }
+    const counts = [...fleet.counts().values()]
+    expect(counts.every((count) => count > 0 && count % 3 === 0)).toBe(true)
+  })
+
+  test('moves only the share of a target that goes', async () => {
+    await using before = await three({ header: 'x-session-id' })
+    await using after = await three({ header: 'x-session-id' }, 1, 2)
+    for (let id = 0; id < 40; id += 1) {
+      for (const fleet of [before, after]) await fleet.get({ 'x-session-id': `session-${id}` })
+    }
+    const [served, left] = [before.paths(), after.paths()]
+    for (const name of ['A', 'B'] as const) expect(left[name]).toEqual(expect.arrayContaining(served[name] ?? []))
+  })
+
+  test('spreads requests without the header', async () => {
+    await using fleet = await three({ header: 'x-session-id' })
+    for (let call = 0; call < 60; call += 1) await fleet.get()
+    expect([...fleet.counts().values()].every((count) => count > 0)).toBe(true)
+  })
+
+  test('passes a request on as it is, and streams the answer', async () => {
+    await using replica = await startReplica(small)
+    await using balancer = await startBalancer({ targets: [replica], policy: 'random' })
+    const stream = await openai(balancer.baseURL)
+      .chat.completions.create({ ...ask(words(500)), stream: true })
+      .withResponse()
+    expect(stream.response.headers.get('x-replica')).toBe('A')
+    let pieces = 0
+    for await (const { choices } of stream.data) if (choices[0]?.delta.content) pieces += 1
+    expect(pieces).toBe(16)
+    expect(replica.counters().promptTokens).toBe(500)
+  })
+
+  test('answers 502 for a target that is gone, and breaks off with one that breaks off', async () => {
+    const recorder = await startRecorder()
+    await using balancer = await startBalancer({ targets: [recorder.origin], policy: 'random' })
+    recorder.script({ cut: 1 })
+    const body = JSON.stringify({ ...ask('x'), stream: true })
+    const answer = await fetch(`${balancer.baseURL}/chat/completions`, { method: 'POST', body })
+    await expect(answer.text()).rejects.toThrow()
+    await recorder.close()
+    expect((await fetch(`${balancer.baseURL}/models`)).status).toBe(502)
+  })
+})
+
+test('what is wrong is named', async () => {
+  await expect(startReplica({ ...small, name: '' })).rejects.toThrow('Expected `name` to be printable ASCII')
+  await expect(startReplica({ ...small, prefillMsPerToken: -1 })).rejects.toThrow('Expected `prefillMsPerToken`')
+  await expect(startReplica({ ...small, outputTokens: 0 })).rejects.toThrow('Expected `outputTokens`')
+  const good = { targets: ['http://127.0.0.1:1'], policy: 'random' } as const
+  await expect(startBalancer({ ...good, targets: [] })).rejects.toThrow('Expected `targets`')
+  await expect(startBalancer({ ...good, targets: ['no url'] })).rejects.toThrow('Expected a target to be an origin')
+  await expect(startBalancer({ ...good, policy: 'best' as never })).rejects.toThrow('Expected `policy`')
+  await expect(startBalancer({ ...good, targets: [...good.targets, ...good.targets] })).rejects.toThrow(
+    'Expected names',
+  )
+})
+
+/** A balancer over recorders called A, B and C. */
+async function three(policy: Parameters<typeof startBalancer>[0]['policy'], seed = 1, count = 3) {
+  const stack = new AsyncDisposableStack()
+  const targets = await Promise.all(
+    ['A', 'B', 'C'].slice(0, count).map(async (name) => ({ name, recorder: stack.use(await startRecorder()) })),
+  )
+  const named = targets.map(({ name, recorder }) => ({ name, origin: recorder.origin }))
+  const balancer = stack.use(await startBalancer({ targets: named, policy, seed }))
+  let sent = 0
+  return {
+    counts: balancer.counts,
+    /** Which of the requests, counted from 0, each target got. */
+    paths: () =>
+      Object.fromEntries(targets.map(({ name, recorder }) => [name, recorder.requests.map(({ path }) => path)])),
+    get: async (headers: Record<string, string> = {}) => {
+      await (await fetch(`${balancer.origin}/${sent++}`, { headers })).text()
+    },
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  }
+}
