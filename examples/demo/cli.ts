@@ -8,6 +8,8 @@ export interface Settings {
   readonly seed: number
   readonly conversations: number
   readonly turns: number
+  /** All that takes time in the conversations takes only one part in so many of it. */
+  readonly speed: number
   /** Present: replay this file instead of the conversations. */
   readonly trace?: string
   /** Only so many sessions of the trace, from its head. */
@@ -26,6 +28,7 @@ export function settings(args: readonly string[]): Settings | undefined {
     .option('--json', 'print one line of JSON with the figures, and nothing else', false)
     .option('--conversations <n>', 'conversations at once', number(1, 99), 12)
     .option('--turns <n>', 'turns of each', number(1, 16), 8)
+    .option('--speed <n>', 'play so many times faster than in life', number(1, 1_000), 1)
     .option('--replicas <n>', 'LLM replicas behind the balancer (default: 4, with --trace 8)', number(1, 26))
     .option('--cache-tokens <n>', 'prefix cache of each replica, in tokens', number(blockTokens), 1_000_000)
     .option('--seed <n>', 'for everything random', number(0), 1)
@@ -43,7 +46,7 @@ export function settings(args: readonly string[]): Settings | undefined {
   }
   const options = command.opts<Omit<Settings, 'replicas'> & { replicas?: number }>()
   if (options.sessions !== undefined && options.trace === undefined) throw new UsageError('--sessions needs --trace')
-  for (const name of options.trace === undefined ? [] : ['conversations', 'turns']) {
+  for (const name of options.trace === undefined ? [] : ['conversations', 'turns', 'speed']) {
     if (command.getOptionValueSource(name) === 'cli') throw new UsageError(`--${name} cannot be used with --trace`)
   }
   return { ...options, replicas: options.replicas ?? (options.trace === undefined ? 4 : 8) }

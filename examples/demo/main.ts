@@ -14,15 +14,18 @@ import { readTrace, schedule } from './trace.ts'
 const arms = [roundRobin, affinity]
 
 /** As slow as a large model on one card: 4,000 uncached tokens take a second. */
-const engine = { prefillMsPerToken: 0.25, decodeMsPerToken: 4, outputTokens: 24, blockTokens: 64, tokensPerWord: 1 }
+function engine(speed: number) {
+  const pace = { prefillMsPerToken: 0.25 / speed, decodeMsPerToken: 4 / speed }
+  return { ...pace, outputTokens: 24, blockTokens: 64, tokensPerWord: 1 }
+}
 
 async function conversations(wanted: Settings): Promise<Played[]> {
   const played: Played[] = []
   for (const arm of arms) {
-    const { seed } = wanted
-    await using fleet = await startFleet(arm, { ...wanted, ...engine })
+    const { seed, speed } = wanted
+    await using fleet = await startFleet(arm, { ...wanted, ...engine(speed) })
     const bar = progress(arm.name, wanted.conversations * (wanted.turns + 1))
-    const plan = scripts(seed, wanted.conversations, wanted.turns)
+    const plan = scripts(seed, wanted.conversations, wanted.turns, speed)
     const calls = await playConversations(arm, fleet.client, plan, seed, bar.step)
     bar.done()
     played.push({ arm, calls, replicas: fleet.replicas, figures: figures(arm.name, calls) })
@@ -53,7 +56,10 @@ function show(played: readonly Played[], { json, trace: file, turns }: Settings)
     console.log(JSON.stringify({ arms: played.map((one) => one.figures) }))
     return
   }
-  const abouts = played.map(({ arm }) => `${arm.name}: ${arm.about}`).join('\n')
+  const abouts = [
+    ...played.map(({ arm }) => `${arm.name}: ${arm.about}`),
+    'A replay has no pauses and no prefill time: its times to first token are those of HTTP alone',
+  ].join('\n')
   console.log(
     `\n${file === undefined ? picture(played, turns) : abouts}\n\n${table(played)}\n\n${reading(bare, pinned)}`,
   )

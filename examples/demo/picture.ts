@@ -97,9 +97,12 @@ export function table(arms: readonly Played[]): string {
   return drawn.toString()
 }
 
+/** By name where that fits. */
 function sidecars({ calls, replicas }: Played): string {
   const side = calls.filter(({ kind }) => kind === 'side')
-  return replicas.map((name) => `${name} ${side.filter(({ replica }) => replica === name).length}`).join('  ')
+  const counts = replicas.map((name) => side.filter(({ replica }) => replica === name).length)
+  if (replicas.length > 4) return `${Math.min(...counts)} to ${Math.max(...counts)}`
+  return replicas.map((name, index) => `${name} ${counts[index]}`).join('  ')
 }
 
 /** The result in two plain sentences. */
@@ -119,8 +122,8 @@ function waiting(bare: Figures, pinned: Figures): string {
 /** A replay has no prefill time, so its first tokens say nothing; what affinity costs is evenness. */
 function load(bare: TraceFigures, pinned: TraceFigures): string {
   const busiest = ({ processedTokens, loadMaxOverMean }: TraceFigures) => processedTokens * loadMaxOverMean
-  const ratio = busiest(pinned) / Math.max(busiest(bare), 1)
-  return `Its busiest replica had ${pinned.loadMaxOverMean.toFixed(2)} times the mean load (round robin: ${bare.loadMaxOverMean.toFixed(2)}), and still ${percent(ratio)} of the work of round robin's busiest.`
+  const ratio = percent(busiest(pinned) / Math.max(busiest(bare), 1))
+  return `Its busiest replica bore ${pinned.loadMaxOverMean.toFixed(2)} times the mean: ${ratio} of what round robin's busiest bore.`
 }
 
 const grouped = new Intl.NumberFormat('en-US')

@@ -10,14 +10,17 @@ const quarters = 4
 
 export function progress(name: string, total: number): Progress {
   const out = process.stderr
-  const spinner = ora({ text: `${name}: 0 of ${total} calls`, stream: out, discardStdin: false }).start()
+  // A terminal of no known width has 0 columns, and ora would then clear lines for ever.
+  const moves = out.isTTY && out.columns > 0
+  const text = `${name}: 0 of ${total} calls`
+  const spinner = ora({ text, stream: out, discardStdin: false, isEnabled: moves }).start()
   let count = 0
   return {
     step: () => {
       count += 1
       spinner.text = `${name}: ${count} of ${total} calls`
       const isQuarter = Math.floor((count * quarters) / total) > Math.floor(((count - 1) * quarters) / total)
-      if (!out.isTTY && isQuarter && count < total) out.write(`  ${spinner.text}\n`)
+      if (!moves && isQuarter && count < total) out.write(`  ${spinner.text}\n`)
     },
     // Not `succeed`: its mark is coloured even where nothing else is.
     done: () => {

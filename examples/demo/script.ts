@@ -52,16 +52,19 @@ export function titleRequest(task: string): Request {
   }
 }
 
-/** A task of some 100 words, then a turn a tool result of 300 to 800 each, with a second of work between two turns. */
-export function scripts(seed: number, conversations: number, turns: number): Script[] {
+/**
+ * A task of some 100 words, then a tool result of 300 to 800 for each turn, with about a second of work between two
+ * turns, divided by `speed`.
+ */
+export function scripts(seed: number, conversations: number, turns: number, speed: number): Script[] {
   return Array.from({ length: conversations }, (_, index) => {
     const random = xoroshiro128plus(seed * 1_000 + index + 1)
     return {
       id: `conversation-${String(index + 1).padStart(2, '0')}`,
-      startsAfter: uniformInt(random, 0, 2_000),
+      startsAfter: uniformInt(random, 0, 2_000) / speed,
       turns: Array.from({ length: turns }, (_, turn) => ({
         says: prose(random, turn === 0 ? uniformInt(random, 60, 140) : uniformInt(random, 300, 800)),
-        thinksFor: uniformInt(random, 300, 1_500),
+        thinksFor: uniformInt(random, 300, 1_500) / speed,
       })),
     }
   })
