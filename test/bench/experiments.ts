@@ -1,0 +1,16 @@
+import { fetchObject, fetchRequest, fetchString } from './cases/fetch.ts'
+import { anthropicInScope, openaiInScope, openaiOutOfScope, withOptions } from './cases/sdk.ts'
+import { otelUndici, undiciInScope } from './cases/undici.ts'
+import type { Experiment } from './pairs.ts'
+
+export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = {
+  'openai-in-scope': openaiInScope,
+  'openai-out-of-scope': openaiOutOfScope,
+  'anthropic-in-scope': anthropicInScope,
+  'fetch-string': fetchString,
+  'fetch-request': fetchRequest,
+  'fetch-object': fetchObject,
+  'undici-in-scope': undiciInScope,
+  'with-options': withOptions,
+  'otel-undici': otelUndici,
+}
