@@ -5,6 +5,7 @@ import Anthropic from '@anthropic-ai/sdk'
 import { affinityFetch, runWithSession, Session, withAffinity } from 'llm-affinity'
 import { type Recorder, startRecorder } from 'llm-affinity-testkit'
 import OpenAI, { AzureOpenAI } from 'openai'
+import { AzureOpenAI as AzureOpenAI6 } from 'openai6'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { keyOn, keysAt } from '../support/wire.ts'
 
@@ -57,16 +58,21 @@ describe('a wrapped client', () => {
   it('stays within the base URL, also one that was set later, and stays silent at another', async () => {
     const client = withAffinity(openai())
     await runWithSession(KEY, async () => {
+      await client.get(`${home.origin}/v1/models`)
       await client.get(`${foreign.origin}/v1/models`)
       await client.get(`${home.origin}/admin`).catch(() => {})
       client.baseURL = `${foreign.origin}/v1`
-      await client.models.list()
+      await client.get(`${foreign.origin}/v1/models`)
+      await client.get(`${home.origin}/v1/models`)
     })
-    expect(keysAt(home)).toEqual([undefined])
+    expect(keysAt(home)).toEqual([KEY, undefined, undefined])
     expect(keysAt(foreign)).toEqual([undefined, KEY])
   })
 
-  it('keeps what AzureOpenAI leaves out of its own copies', async () => {
+  it.each([
+    ['7', AzureOpenAI],
+    ['6, whose own copies leave them out', AzureOpenAI6 as unknown as typeof AzureOpenAI],
+  ])('keeps the version and the deployment of an AzureOpenAI of openai %s', async (_version, AzureOpenAI) => {
     const azure = new AzureOpenAI({
       endpoint: home.origin,
       apiKey: 'test',

@@ -8,7 +8,7 @@ import {
   withAffinity,
 } from 'llm-affinity'
 import { affinityInterceptor } from 'llm-affinity/undici'
-import OpenAI from 'openai'
+import OpenAI, { type ClientOptions } from 'openai'
 import { describe, expect, it } from 'vitest'
 
 const session = new Session('conversation-42')
@@ -83,11 +83,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
       () => withAffinity(new Headers()),
       /`client` to be an SDK client with `withOptions`.*, got an instance of Headers. Give affinityFetch\(\) to its constructor/,
     ],
-    [
-      'an SDK itself, not a client',
-      () => withAffinity(OpenAI),
-      /`client` to be an SDK client .*, got a function/,
-    ],
+    ['an SDK itself, not a client', () => withAffinity(OpenAI), /`client` to be an SDK client .*, got a function/],
   ]
   it.each(mistakes)('%s', (_what, mistake, message) => {
     expect(mistake).toThrow(TypeError)
@@ -114,6 +110,12 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
         return new OpenAI({ apiKey: 'test' }) as this
       }
     }
+    class Moved extends OpenAI {
+      override withOptions(options: ClientOptions): this {
+        return super.withOptions({ ...options, baseURL: 'http://elsewhere.example/v1' })
+      }
+    }
+    expect(() => withAffinity(new Moved({ apiKey: 'test' }))).toThrow(/copies, class and base URL included/)
     class Strict extends OpenAI {
       constructor(tenant: string, options: object) {
         if (typeof tenant !== 'string') throw new Error('a tenant, please')
@@ -151,6 +153,7 @@ describe('withAffinity', () => {
       const [held, holds] = [Reflect.get(original, '_options'), Reflect.get(copy, '_options')]
       for (const name of ['defaultHeaders', 'defaultQuery']) {
         expect(holds[name]).toEqual(held[name])
+        expect(new Headers(holds.defaultHeaders).get('a')).toBe('b')
         expect(holds[name]).not.toBe(held[name])
       }
     }

@@ -20,7 +20,7 @@ const wrappings = new WeakMap<Fetch, Wrapping>()
 // Options that are objects, which `withOptions` hands to the copy as they are.
 const SHARED = ['defaultHeaders', 'defaultQuery', 'fetchOptions']
 
-// Options that `withOptions` forgets, and the field that remembers them: AzureOpenAI of openai 7.
+// Options that `withOptions` forgets, and the field that remembers them: AzureOpenAI of openai 6.
 const FORGOTTEN = { apiVersion: 'apiVersion', deployment: 'deploymentName' }
 
 /**

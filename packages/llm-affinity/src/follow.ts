@@ -74,7 +74,6 @@ function target(answer: Response, from: URL): URL {
   if ((next.username !== '' || next.password !== '') && next.origin !== from.origin) {
     throw failed('a redirect to another origin with credentials in its URL')
   }
-  if (next.hash === '') next.hash = from.hash
   return next
 }
 
