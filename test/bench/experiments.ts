@@ -1,6 +1,7 @@
 import { fetchObject, fetchRequest, fetchString } from './cases/fetch.ts'
+import { otelUndici } from './cases/otel.ts'
 import { anthropicInScope, openaiInScope, openaiOutOfScope, withOptions } from './cases/sdk.ts'
-import { otelUndici, undiciInScope } from './cases/undici.ts'
+import { undiciInScope } from './cases/undici.ts'
 import type { Experiment } from './pairs.ts'
 
 export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = {

@@ -6,11 +6,8 @@ import { addedOf, type Estimate, ratioOf } from './stats.ts'
 
 /** One of the ways that are compared. */
 export interface Arm {
-  /** Makes so many calls, and resolves when all are answered. */
-  run(calls: number): Promise<void>
-  /** Around a round, outside of its time. */
-  before?(): void
-  after?(): void
+  /** Makes so many calls, and resolves when all are answered: to the CPU time that they took, in microseconds. */
+  time(calls: number): Promise<number>
 }
 
 /** How one figure is made of the arms, each given by its name. */
@@ -54,7 +51,7 @@ export async function measure(experiment: Experiment, effort: Effort): Promise<M
   let turn: typeof arms = []
   for (let round = 0; round < effort.rounds; round++) {
     turn = inTurn(arms, round, turn)
-    for (const [name, arm] of turn) times.get(name)?.push((await timed(arm, calls)) / calls)
+    for (const [name, arm] of turn) times.get(name)?.push((await arm.time(calls)) / calls)
   }
   const of = (name: string): readonly number[] => {
     const found = times.get(name)
@@ -91,22 +88,26 @@ async function callsPerRound(arms: readonly Arm[], { roundMs, warmUpMs }: Effort
   let last = 0
   while (spent < warmUpMs * 1000) {
     last = 0
-    for (const arm of arms) last += await timed(arm, calls)
+    for (const arm of arms) last += await arm.time(calls)
     spent += last
     if (last / arms.length < (roundMs * 1000) / 2) calls *= 2
   }
   return Math.max(16, Math.round((calls * roundMs * 1000 * arms.length) / last))
 }
 
-// The CPU time of this process, in microseconds: what a call costs here, whatever the server and the machine's other users
-// do meanwhile. Not that of the thread, which Linux counts in clock ticks of 4 ms while the thread runs.
-async function timed(arm: Arm, calls: number): Promise<number> {
-  arm.before?.()
-  // What one arm has left on the heap is not for the next to clear.
-  globalThis.gc?.({ type: 'minor' })
-  const from = process.cpuUsage()
-  await arm.run(calls)
-  const { user, system } = process.cpuUsage(from)
-  arm.after?.()
-  return user + system
+/**
+ * An arm in this process. It takes the time of the whole process: what a call costs here, whatever the server and the
+ * machine's other users do meanwhile. Not that of the thread, which Linux counts in ticks of 4 ms while the thread runs.
+ */
+export function inProcess(run: (calls: number) => Promise<unknown>): Arm {
+  return {
+    time: async (calls) => {
+      // What one arm has left on the heap is not for the next to clear.
+      globalThis.gc?.({ type: 'minor' })
+      const from = process.cpuUsage()
+      await run(calls)
+      const { user, system } = process.cpuUsage(from)
+      return user + system
+    },
+  }
 }

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Session } from 'llm-affinity'
-import type { Arm } from '../pairs.ts'
+import { type Arm, inProcess } from '../pairs.ts'
 
 /** A conversation as each arm needs it: made before the clock starts, since it lives for many calls. */
 export interface Conversation {
@@ -12,8 +12,8 @@ export interface Conversation {
 
 const CONVERSATIONS = 256
 
-export const conversations: readonly Conversation[] = Array.from({ length: CONVERSATIONS }, () => {
-  const id = crypto.randomUUID()
+export const conversations: readonly Conversation[] = Array.from({ length: CONVERSATIONS }, (_, i) => {
+  const id = `5f0c24ac-51e8-4c0a-9d0e-${String(i).padStart(12, '0')}`
   return { id, session: new Session(id) }
 })
 
@@ -34,24 +34,20 @@ type Call = (conversation: Conversation, number: number) => Promise<unknown>
 
 /** One call after the other. */
 export function oneByOne(call: Call): Arm {
-  return {
-    run: async (calls) => {
-      for (let i = 0; i < calls; i++) await call(conversationAt(i), i)
-    },
-  }
+  return inProcess(async (calls) => {
+    for (let i = 0; i < calls; i++) await call(conversationAt(i), i)
+  })
 }
 
 /** As a busy server makes them, so that sockets are written and read in batches as they are there. */
 export function inFlight(call: Call, width = 16): Arm {
-  return {
-    run: async (calls) => {
-      let next = 0
-      const lane = async (): Promise<void> => {
-        for (let i = next++; i < calls; i = next++) await call(conversationAt(i), i)
-      }
-      await Promise.all(Array.from({ length: width }, lane))
-    },
-  }
+  return inProcess((calls) => {
+    let next = 0
+    const lane = async (): Promise<void> => {
+      for (let i = next++; i < calls; i = next++) await call(conversationAt(i), i)
+    }
+    return Promise.all(Array.from({ length: width }, lane))
+  })
 }
 
 export interface Server {
@@ -70,15 +66,18 @@ export async function startServer(): Promise<Server> {
       child.send('seen')
       return new Headers((await messageOf(child)) as Record<string, string>)
     },
-    close: async () => {
-      const gone = once(child, 'exit')
-      child.disconnect()
-      await gone
-    },
+    close: () => ended(child),
   }
 }
 
-async function messageOf(child: ChildProcess): Promise<unknown> {
+/** For a child that ends when nobody is left to talk to. */
+export async function ended(child: ChildProcess): Promise<void> {
+  const gone = once(child, 'exit')
+  child.disconnect()
+  await gone
+}
+
+export async function messageOf(child: ChildProcess): Promise<unknown> {
   const [message] = await once(child, 'message')
   return message
 }
@@ -97,10 +96,7 @@ export async function checkArms<Name extends string>(
 ): Promise<void> {
   const { id } = conversationAt(0)
   for (const name of Object.keys(arms) as Name[]) {
-    const arm = arms[name]
-    arm.before?.()
-    await arm.run(1)
-    arm.after?.()
+    await arms[name].time(1)
     const headers = await seen()
     const isKey = Object.keys(handWritten(id)).every((header) => headers.get(header) === id)
     const got = isKey ? 'key' : headers.get('baggage') === `session.id=${id}` ? 'baggage' : ''
