@@ -15,7 +15,7 @@ export default defineConfig({
   },
   test: {
     include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
-    typecheck: { enabled: true, tsconfig: "./test/types/tsconfig.json", include: ['test/types/*.test-d.ts'] },
+    typecheck: { enabled: true, tsconfig: './test/types/tsconfig.json', include: ['test/types/*.test-d.ts'] },
     reporters: ['default', './test/support/summary.ts'],
     testTimeout: 60_000,
     // Suites open many sockets each; two cores are what a small machine has.
