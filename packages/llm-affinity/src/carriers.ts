@@ -62,7 +62,10 @@ function set<Value>(headers: Record<string, Value>, names: readonly string[], va
 
 // A name in a flat list may be a Buffer.
 function hasName(present: readonly unknown[], names: readonly string[]): boolean {
-  return present.some((name) => names.includes(String(name).toLowerCase()))
+  return present.some((each) => {
+    const name = String(each)
+    return names.some(({ length }) => length === name.length) && names.includes(name.toLowerCase())
+  })
 }
 
 function isIterable(given: object): given is Iterable<[string, string]> & FetchHeaders {

@@ -45,7 +45,8 @@ export function stamping(policy: Policy, send: Fetch): Fetch {
       warnOnce(FAULT)
     }
     if (call === undefined) return send(...args)
-    return call.follows ? followed(send, call) : send(call.input, call.init)
+    const { input, init, follows } = call
+    return follows ? send(input, init).then((answer) => followed(send, call, answer)) : send(input, init)
   }
 }
 
@@ -74,13 +75,13 @@ function stampedCall(
   init?: RequestInit,
 ): Stamped | undefined {
   const request = isRequest(input) ? input : undefined
-  const url = isRequest(input) ? input.url : absolute(input)
+  const url = isRequest(input) ? input.url : String(input)
   const given = members(init)
   const gateway = policy.gatewayAt(url)
   const headers = gateway && stampFor(gateway, speaker, given.headers ?? request?.headers)
   if (gateway === undefined || headers === undefined) return undefined
   const follows = (given.redirect ?? request?.redirect ?? 'follow') === 'follow'
-  const reused = follows && request !== undefined && given.body === undefined && request.body !== null
+  const reused = follows && request !== undefined && (given.body ?? null) === null && request.body !== null
   return {
     input,
     speaker,
@@ -98,15 +99,15 @@ function stampFor(gateway: Gateway, speaker: Session | Sidecar, given: unknown):
   return key === undefined ? undefined : stampHeaders(given, gateway.headers, key)
 }
 
-async function followed(send: Fetch, call: Stamped): Promise<Response> {
+function followed(send: Fetch, call: Stamped, answer: Response): Response | Promise<Response> {
   const { input, given, spare, url } = call
-  const response = await send(input, call.init)
-  if (!isRedirect(response)) {
+  if (!isRedirect(answer)) {
+    // What a clone holds back would be kept for as long as the answer is.
     spare?.body?.cancel().catch(() => {})
-    return response
+    return answer
   }
   // A browser hides where a redirect leads. What it would not let us guard goes out again as it came.
-  if (response.type === 'opaqueredirect') return send(spare ?? input, given)
+  if (answer.type === 'opaqueredirect') return send(spare ?? input, given)
   const request = isRequest(input) ? input : undefined
   const first: Call = {
     url,
@@ -118,7 +119,7 @@ async function followed(send: Fetch, call: Stamped): Promise<Response> {
     },
     ...(spare && { body: () => spare.arrayBuffer() }),
   }
-  return follow(send, first, response, (init) => restamped(call, init))
+  return follow(send, first, answer, (init) => restamped(call, init))
 }
 
 function restamped({ gateway, speaker }: Stamped, init: RequestInit): RequestInit {
@@ -133,13 +134,6 @@ function restamped({ gateway, speaker }: Stamped, init: RequestInit): RequestIni
 
 function isRequest(input: string | URL | Request): input is Request {
   return typeof input === 'object' && 'headers' in input
-}
-
-// Where there is a page, a call may be relative to it.
-function absolute(input: string | URL): string {
-  const url = String(input)
-  const { location }: { location?: { readonly href: string } } & typeof globalThis = globalThis
-  return location === undefined ? url : (URL.parse(url, location.href)?.href ?? url)
 }
 
 // An init may be any object with these members, a Request among them, whose getters a spread does not see.

@@ -19,7 +19,10 @@ export interface Call {
 
 /** Whether the answer to a call with `redirect: 'manual'` is one that `redirect: 'follow'` would not have given. */
 export function isRedirect(response: Response): boolean {
-  return response.type === 'opaqueredirect' || (STATUSES.includes(response.status) && response.headers.has('location'))
+  const { status } = response
+  return status === 0
+    ? response.type === 'opaqueredirect'
+    : STATUSES.includes(status) && response.headers.has('location')
 }
 
 /**
@@ -35,7 +38,7 @@ export async function follow(
   response: Response,
   stamp: (init: RequestInit) => RequestInit,
 ): Promise<Response> {
-  const asked = new URL(call.url)
+  const asked = new URL(call.url, response.url || undefined)
   const headers = new Headers(call.init.headers)
   let { method = 'GET', body = null } = call.init
   let url = asked

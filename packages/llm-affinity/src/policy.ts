@@ -33,6 +33,9 @@ const TOKEN_ENDPOINT = /\/oauth2?(\/v\d[\d.]*)?\/token\/?$/
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const HOST = /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/
 
+// Where there is a page, a call may be relative to it.
+const { location: page }: { location?: { readonly href: string } } & typeof globalThis = globalThis
+
 const generic: Gateway = gatewayOf('generic')
 
 /**
@@ -52,7 +55,7 @@ export function policyOf(options: AffinityOptions, home?: () => string): Policy 
 
   function find(url: string | undefined): Gateway | undefined {
     if (url === undefined) return covers === undefined ? (row ?? generic) : undefined
-    const parsed = URL.parse(url)
+    const parsed = URL.parse(url, page?.href)
     if (parsed === null || !isHttp(parsed) || TOKEN_ENDPOINT.test(parsed.pathname)) return undefined
     const covered = covers ?? (home === undefined ? undefined : coverOf(home()))
     if (covered?.(parsed) === false) return undefined

@@ -3,7 +3,7 @@ import type { Gateway } from './gateways.js'
 import { type AffinityOptions, keyFor, type Policy, policyOf } from './policy.js'
 import { isSidecar, type Session, type Sidecar, speaking } from './session.js'
 import { warnOnce } from './warn.js'
-import { type Watch, watched } from './watch.js'
+import { isCallersOwn, type Watch, watched } from './watch.js'
 
 /** What this seam reads of undici's dispatch options. Structural: the types need no undici, and importing it has side effects. */
 export interface DispatchRequest {
@@ -55,9 +55,11 @@ export function affinityInterceptor(options: AffinityOptions = {}): AffinityInte
 
   function stamped(request: DispatchRequest, handler: object): { request: object; handler: object } {
     const speaker = speaking(policy.session)
-    const known = trips.get(handler)
+    const isOnce = isCallersOwn(handler)
+    const known = isOnce ? undefined : trips.get(handler)
     if (speaker === undefined && known === undefined) return { request, handler: watched(handler) }
-    const trip = known ?? begun(request, handler, speaker)
+    const trip = known ?? begun(request, speaker)
+    if (known === undefined && !isOnce) trips.set(handler, trip)
     trip.left ||= originOf(request) !== trip.origin
     // Every way back to us keeps the scope. Where one did not, this may be anybody's request.
     const stamp = trip.left || !isSame(speaker, trip.speaker) ? undefined : stampFor(policy, trip, request)
@@ -67,11 +69,9 @@ export function affinityInterceptor(options: AffinityOptions = {}): AffinityInte
     }
   }
 
-  function begun(request: DispatchRequest, handler: object, speaker: Session | Sidecar | undefined): Trip {
+  function begun(request: DispatchRequest, speaker: Session | Sidecar | undefined): Trip {
     const left = isFromFetch(request) && speaker !== undefined && hops.take(speaker, urlOf(request))
-    const trip: Trip = { speaker, origin: originOf(request), gateway: undefined, left }
-    trips.set(handler, trip)
-    return trip
+    return { speaker, origin: originOf(request), gateway: undefined, left }
   }
 
   return (dispatch) =>

@@ -54,31 +54,49 @@ function isLegacy(handler: object): handler is LegacyHandler {
   return 'onConnect' in handler
 }
 
+/**
+ * Whether a handler is undici's own for a caller of `request`, `stream` or `pipeline`: an AsyncResource, which calls back
+ * in its caller's scope by itself, serves one request, and dispatches nothing.
+ */
+export function isCallersOwn(handler: object): boolean {
+  return 'runInAsyncScope' in handler
+}
+
 /** Ours in the place of the caller's handler. */
-class Between<To> {
+class Between<To extends object> {
   readonly to: To
-  readonly watch: Watch | undefined
+  readonly #watch: Watch | undefined
   readonly #scope: unknown = current()
+  readonly #keepsScope: boolean
   constructor(to: To, watch: Watch | undefined) {
     this.to = to
-    this.watch = watch
+    this.#watch = watch
+    this.#keepsScope = isCallersOwn(to)
   }
   inScope<T>(fn: () => T): T {
-    return current() === this.#scope ? fn() : enter(this.#scope, fn)
+    return this.#keepsScope || current() === this.#scope ? fn() : enter(this.#scope, fn)
+  }
+  started(controller: unknown, context: unknown): void {
+    try {
+      this.#watch?.started(controller, context)
+    } catch {
+      warnOnce(UNSEEN)
+    }
+  }
+  answered(status: unknown, headers: unknown): void {
+    try {
+      this.#watch?.answered(status, headers)
+    } catch {
+      warnOnce(UNSEEN)
+    }
   }
 }
 
-function tell(news: () => void): void {
-  try {
-    news()
-  } catch {
-    warnOnce('a fault of its own kept a redirect from being seen')
-  }
-}
+const UNSEEN = 'a fault of its own kept a redirect from being seen'
 
 class Watched extends Between<Handler> implements Handler {
   onRequestStart(controller: unknown, context: unknown): unknown {
-    tell(() => this.watch?.started(controller, context))
+    this.started(controller, context)
     return this.to.onRequestStart?.(controller, context)
   }
   onRequestUpgrade(controller: unknown, status: unknown, headers: unknown, socket: unknown): unknown {
@@ -94,7 +112,7 @@ class Watched extends Between<Handler> implements Handler {
     return this.to.onResponseStarted?.()
   }
   onResponseStart(controller: unknown, status: unknown, headers: unknown, text: unknown): unknown {
-    tell(() => this.watch?.answered(status, headers))
+    this.answered(status, headers)
     return this.inScope(() => this.to.onResponseStart?.(controller, status, headers, text))
   }
   onResponseData(controller: unknown, chunk: unknown): unknown {
@@ -110,7 +128,7 @@ class Watched extends Between<Handler> implements Handler {
 
 class LegacyWatched extends Between<LegacyHandler> implements LegacyHandler {
   onConnect(abort: unknown, context: unknown): unknown {
-    tell(() => this.watch?.started(undefined, context))
+    this.started(undefined, context)
     return this.to.onConnect?.(abort, context)
   }
   onUpgrade(status: unknown, headers: unknown, socket: unknown): unknown {
@@ -123,7 +141,7 @@ class LegacyWatched extends Between<LegacyHandler> implements LegacyHandler {
     return this.to.onResponseStarted?.()
   }
   onHeaders(status: unknown, headers: unknown, resume: unknown, text: unknown): unknown {
-    tell(() => this.watch?.answered(status, headers))
+    this.answered(status, headers)
     return this.inScope(() => this.to.onHeaders?.(status, headers, resume, text))
   }
   onData(chunk: unknown): unknown {
