@@ -4,7 +4,7 @@ import { type RecordedRequest, type Recorder, type Step, startRecorder } from 'l
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { keyOn, keysAt, NAMES } from '../support/wire.ts'
 import { binaryOf, pinned, type RuntimeName } from './pinned.ts'
-import { type Probe, startBundle, startProgram, startWorker } from './start.ts'
+import { type Probe, startBundle, startProgram, startWorker, stopAll } from './start.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const KEY = 'conversation-42'
@@ -52,7 +52,7 @@ beforeAll(async () => {
   home = await startRecorder()
   foreign = await startRecorder()
 })
-afterAll(() => Promise.all([home.close(), foreign.close()]))
+afterAll(() => Promise.all([stopAll(), home.close(), foreign.close()]))
 beforeEach(() => {
   home.clear()
   foreign.clear()

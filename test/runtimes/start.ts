@@ -24,9 +24,11 @@ interface Answer {
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const running = new Set<ChildProcess>()
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
+
+/** Ends whatever still runs: a test that failed may not have come to its own end of things. */
+export async function stopAll(): Promise<void> {
+  await Promise.all([...running].map(ended))
+}
 
 function started(
   binary: string,
