@@ -71,7 +71,13 @@ describe('what the README says', () => {
   })
 
   it('of files is true: every link leads to one', () => {
-    for (const page of ['README.md', 'CONTRIBUTING.md', 'docs/architecture.md', 'docs/frameworks.md']) {
+    for (const page of [
+      'README.md',
+      'CONTRIBUTING.md',
+      'docs/architecture.md',
+      'docs/frameworks.md',
+      'docs/runtimes.md',
+    ]) {
       const text = readFileSync(join(root, page), 'utf8')
       for (const [, to = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
         expect(existsSync(join(root, dirname(page), to)), `${page}: ${to}`).toBe(true)

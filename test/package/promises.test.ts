@@ -17,10 +17,11 @@ const FLOORS: Record<string, readonly string[]> = {
   'index.ts': ['client.ts', 'fetch.ts', 'gateways.ts', 'headers.ts', 'policy.ts', 'session.ts'],
   'client.ts': ['expected.ts', 'fetch.ts', 'policy.ts'],
   'fetch.ts': ['carriers.ts', 'expected.ts', 'follow.ts', 'gateways.ts', 'policy.ts', 'session.ts', 'warn.ts'],
-  'follow.ts': ['fetch.ts', 'session.ts'],
+  'follow.ts': ['fetch.ts', 'location.ts', 'session.ts'],
+  'location.ts': [],
   'headers.ts': ['policy.ts', 'session.ts'],
-  'undici.ts': ['carriers.ts', 'gateways.ts', 'policy.ts', 'session.ts', 'warn.ts', 'watch.ts'],
-  'watch.ts': ['scope.ts', 'warn.ts'],
+  'undici.ts': ['carriers.ts', 'gateways.ts', 'location.ts', 'policy.ts', 'session.ts', 'warn.ts', 'watch.ts'],
+  'watch.ts': ['scope.ts', 'session.ts', 'warn.ts'],
   'policy.ts': ['expected.ts', 'gateways.ts', 'session.ts'],
   'carriers.ts': [],
   'session.ts': ['expected.ts', 'key.ts', 'scope.ts', 'warn.ts'],
@@ -50,7 +51,7 @@ describe('the floor plan', () => {
     expect(imports(name)).toEqual([...(FLOORS[name] ?? [])].toSorted())
   })
 
-  it('has no file of more than 220 lines, and no import at run time inside a function', () => {
+  it('has no file of more than 290 lines, and no import at run time inside a function', () => {
     for (const name of sources) {
       const text = readFileSync(join(core, 'src', name), 'utf8')
       expect(text.split('\n').length, name).toBeLessThanOrEqual(290)

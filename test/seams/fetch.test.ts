@@ -261,4 +261,62 @@ describe('redirects', () => {
     expect(response.redirected).toBe(false)
     expect(await response.json()).toHaveProperty('choices')
   })
+
+  it.each([
+    ['a path of UTF-8 bytes', () => Buffer.from('/v1/é/日本').toString('latin1')],
+    ['a path of raw Latin-1', () => '/v1/\u00ff'],
+    ['a path to be normalised', () => '/v1/./x/../models?'],
+    ['a path without a scheme', () => `//${home.origin.slice(7)}/v1/models`],
+  ])('lead where fetch lets them lead: %s', async (_what, location) => {
+    const paths: (string | undefined)[] = []
+    for (const send of [fetch, (...args: Parameters<Fetch>) => inScope(() => ours(...args))]) {
+      home.clear()
+      home.script({ status: 307, headers: { location: location() } })
+      await send(chat(), post)
+      paths.push(home.requests[1]?.path)
+    }
+    expect(paths[0]).toBeDefined()
+    expect(paths[1]).toBe(paths[0])
+  })
+
+  it('keep what a Request says of itself', async () => {
+    const arrived: unknown[] = []
+    for (const send of [fetch, (...args: Parameters<Fetch>) => inScope(() => ours(...args))]) {
+      home.clear()
+      home.script({ status: 307, headers: { location: '/v1/again' } })
+      await send(new Request(chat(), { ...post, cache: 'no-store', mode: 'same-origin' }), { body: null })
+      const names = ['cache-control', 'pragma', 'sec-fetch-mode']
+      arrived.push(home.requests.map((each) => [each.text(), ...names.map((name) => each.header(name))]))
+    }
+    expect(arrived[1]).toEqual(arrived[0])
+    expect(arrived[0]).toHaveLength(2)
+  })
+
+  it('fail to another origin where the caller wants none', async () => {
+    for (const send of [fetch, (...args: Parameters<Fetch>) => inScope(() => ours(...args))]) {
+      home.script({ status: 307, headers: { location: `${foreign.origin}/v1/models` } })
+      await expect(send(chat(), { ...post, mode: 'same-origin' })).rejects.toThrow('fetch failed')
+    }
+    expect(foreign.requests).toHaveLength(0)
+  })
+
+  it('are not ended by the signal of a Request that the call has set aside', async () => {
+    const abort = new AbortController()
+    const request = new Request(chat(), { ...post, signal: abort.signal })
+    home.script({ stall: 30 }, { stall: 30 })
+    const call = inScope(() => ours(request, { signal: null }))
+    abort.abort()
+    expect((await call).status).toBe(200)
+  })
+})
+
+describe('seams in a row', () => {
+  it('speak for one session, the outermost one’s', async () => {
+    const inner = affinityFetch({ gateway: 'olla' })
+    const outer = affinityFetch({ session: new Session('bound-session'), fetch: inner })
+    await runWithSession('ambient-session', () => outer(chat(), post))
+    const [request] = home.requests
+    expect(request?.header('x-session-id')).toBe('bound-session')
+    expect(request?.header('x-olla-session-id')).toBe('bound-session')
+  })
 })

@@ -113,5 +113,6 @@ it('nothing is made of headers that can be read but once, or are none', () => {
   expect(stampDispatchHeaders(generator, OURS, KEY)).toBeUndefined()
   expect([...generator]).toEqual([['a', 'b']])
   expect(stampHeaders('a: b', OURS, KEY)).toBeUndefined()
+  expect(stampHeaders(null, OURS, KEY)).toBeUndefined()
   expect(stampDispatchHeaders('a: b', OURS, KEY)).toBeUndefined()
 })

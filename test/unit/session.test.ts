@@ -77,17 +77,34 @@ describe('a session', () => {
     ['a key that no wire would take', { version: 1, id: 'a', key: 'a\r\nb: c', epoch: 0 }],
     ['a key without end', { version: 1, id: 'a', key: 'x'.repeat(65), epoch: 0 }],
     ['an epoch that is no count', { version: 1, id: 'a', key: 'conversation-42', epoch: -1 }],
-    ['a parent that is none', { version: 1, id: 'a', key: 'conversation-42', epoch: 0, parent: null }],
+    ['a parent that is none', { version: 1, id: 'a', key: 'conversation-42', epoch: 0, parent: 'a' }],
   ])('is not restored from %s', (_what, state) => {
     expect(() => Session.from(state as SessionState)).toThrow(
       /^Expected `state` to be what `toJSON\(\)` of a session returned, got /,
     )
   })
 
-  it('is not restored from ancestors without end', () => {
-    const state: SessionState & { parent?: SessionState } = { version: 1, id: 'a', key: 'conversation-42', epoch: 0 }
+  it('lets go of ancestors beyond all use, forged ones included', () => {
+    const state: { version: 1; id: string; key: string; epoch: number; parent?: SessionState } = {
+      version: 1,
+      id: 'a',
+      key: 'conversation-42',
+      epoch: 0,
+    }
     state.parent = state
-    expect(() => Session.from(state)).toThrow(TypeError)
+    let depth = 0
+    for (let at: Session | undefined = Session.from(state); at !== undefined; at = at.parent) depth++
+    expect(depth).toBeLessThan(100)
+  })
+
+  it('survives a store after every fork of a hundred', () => {
+    let session = new Session('conversation-42')
+    for (let i = 0; i < 100; i++) {
+      session = Session.from(JSON.parse(JSON.stringify(session.fork({ shareCache: true }))) as SessionState)
+    }
+    expect(session.key).toBe('conversation-42')
+    const columns = { ...new Session('conversation-42').toJSON(), parent: null }
+    expect(Session.from(columns).parent).toBeUndefined()
   })
 
   it('with an empty id is no session, and says so once', async () => {

@@ -13,8 +13,8 @@ export type DispatchHeaders = Record<string, unknown> | unknown[]
  * two calls share would pin both to one session.
  */
 export function stampHeaders(given: unknown, names: readonly string[], value: string): FetchHeaders | undefined {
-  if (given === null || given === undefined) return set({}, names, value)
-  if (typeof given !== 'object') return undefined
+  if (given === undefined) return set({}, names, value)
+  if (typeof given !== 'object' || given === null) return undefined
   if (!isIterable(given)) return hasName(Object.keys(given), names) ? undefined : set({ ...given }, names, value)
   if (isOneShot(given)) return undefined
   const headers = new Headers(given)
@@ -52,7 +52,14 @@ export function restampDispatchHeaders(headers: DispatchHeaders, names: readonly
     set(headers, names, value)
     return
   }
-  for (let i = headers.length - 2 * names.length + 1; i < headers.length; i += 2) headers[i] = value
+  // By name: an interceptor below may have put its own behind ours.
+  for (let i = 0; i < headers.length; i += 2) if (hasName([headers[i]], names)) headers[i + 1] = value
+}
+
+/** Whether headers of a dispatch, an object or a flat list, have this name. */
+export function hasDispatchHeader(headers: unknown, name: string): boolean {
+  if (typeof headers !== 'object' || headers === null) return false
+  return Array.isArray(headers) ? headers.some((each, i) => i % 2 === 0 && hasName([each], [name])) : name in headers
 }
 
 function set<Value>(headers: Record<string, Value>, names: readonly string[], value: Value): Record<string, Value> {

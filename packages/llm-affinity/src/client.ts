@@ -28,8 +28,9 @@ const FORGOTTEN = { apiVersion: 'apiVersion', deployment: 'deploymentName' }
  * is, and nothing that can change is shared with it.
  *
  * It stamps calls to the client's own base URL, on every attempt. Calls elsewhere, and those that fetch a token, are
- * left alone. Wrapping a wrapped client keeps its options and replaces those that are given. It otherwise does what
- * `affinityFetch` does.
+ * left alone. Wrapping a wrapped client keeps its options and replaces those that are given. A copy that you make of it
+ * with another base URL is to be wrapped again, and tracing that patches a client comes after the wrapping. It otherwise
+ * does what `affinityFetch` does.
  *
  * @returns A client of the same class, made by the client's own `withOptions`.
  * @throws TypeError when the client cannot be copied, or an option is wrong.

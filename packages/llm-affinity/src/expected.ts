@@ -7,7 +7,7 @@ export function expected(what: string, got: string, hint = ''): TypeError {
 export function kind(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value !== 'object') return `a ${typeof value}`
-  const { name } = value.constructor ?? Object
+  const { name } = typeof value.constructor === 'function' ? value.constructor : Object
   return name === 'Object' ? 'an object' : name === 'Array' ? 'an array' : `an instance of ${name}`
 }
 

@@ -1,9 +1,9 @@
 import { type FetchHeaders, stampHeaders } from './carriers.js'
 import { expected, kind } from './expected.js'
-import { type Call, follow, isRedirect } from './follow.js'
+import { type Call, follow, isRedirect, isSafe } from './follow.js'
 import type { Gateway } from './gateways.js'
 import { type AffinityOptions, keyFor, type Origins, type Policy, policyOf } from './policy.js'
-import { type Session, type Sidecar, speaking } from './session.js'
+import { runAs, type Session, type Sidecar, speaking } from './session.js'
 import { warnOnce } from './warn.js'
 
 /** What every SDK takes as its `fetch`. */
@@ -45,8 +45,10 @@ export function stamping(policy: Policy, send: Fetch): Fetch {
       warnOnce(FAULT)
     }
     if (call === undefined) return send(...args)
-    const { input, init, follows } = call
-    return follows ? send(input, init).then((answer) => followed(send, call, answer)) : send(input, init)
+    const { input, init, follows, speaker } = call
+    // What is below us speaks for the same session as we do, bound or not.
+    const answer = policy.session === undefined ? send(input, init) : runAs(speaker, () => send(input, init))
+    return follows ? answer.then((response) => followed(send, call, response)) : answer
   }
 }
 
@@ -81,7 +83,8 @@ function stampedCall(
   const headers = gateway && stampFor(gateway, speaker, given.headers ?? request?.headers)
   if (gateway === undefined || headers === undefined) return undefined
   const follows = (given.redirect ?? request?.redirect ?? 'follow') === 'follow'
-  const reused = follows && request !== undefined && (given.body ?? null) === null && request.body !== null
+  // Not by its body: in Deno, to look at that is to turn it into a stream.
+  const reused = follows && request !== undefined && (given.body ?? null) === null && !isSafe(request.method)
   return {
     input,
     speaker,
@@ -108,15 +111,9 @@ function followed(send: Fetch, call: Stamped, answer: Response): Response | Prom
   }
   // A browser hides where a redirect leads. What it would not let us guard goes out again as it came.
   if (answer.type === 'opaqueredirect') return send(spare ?? input, given)
-  const request = isRequest(input) ? input : undefined
   const first: Call = {
     url,
-    init: {
-      ...given,
-      method: given.method ?? request?.method ?? 'GET',
-      headers: new Headers(given.headers ?? request?.headers),
-      signal: given.signal ?? request?.signal ?? null,
-    },
+    init: isRequest(input) ? { ...picked(input, INHERITED), ...given } : given,
     ...(spare && { body: () => spare.arrayBuffer() }),
   }
   return follow(send, first, answer, (init) => restamped(call, init))
@@ -136,14 +133,20 @@ function isRequest(input: string | URL | Request): input is Request {
   return typeof input === 'object' && 'headers' in input
 }
 
+// What a Request says of itself that the hops of its redirects keep. Its dispatcher, on Node, nobody can read.
+const INHERITED =
+  'method headers signal mode credentials cache referrer referrerPolicy integrity keepalive priority'.split(' ')
+const MEMBERS = [...INHERITED, ...'body redirect duplex window dispatcher'.split(' ')]
+
 // An init may be any object with these members, a Request among them, whose getters a spread does not see.
 function members(init: RequestInit | undefined): RequestInit {
-  if (init === undefined || init === null) return {}
-  const all: Record<string, unknown> = { ...init }
-  for (let from = Object.getPrototypeOf(init); from && from !== Object.prototype; from = Object.getPrototypeOf(from)) {
-    for (const name of Object.getOwnPropertyNames(from)) all[name] ??= Reflect.get(init, name)
-  }
-  return all
+  return init === undefined || init === null ? {} : { ...init, ...picked(init, MEMBERS) }
+}
+
+function picked(from: object, names: readonly string[]): RequestInit {
+  const found: Record<string, unknown> = {}
+  for (const name of names) if (name in from) found[name] = Reflect.get(from, name)
+  return found
 }
 
 /**

@@ -2,6 +2,7 @@
 // custom header to whatever origin the answer names, and never tells us.
 
 import type { Fetch } from './fetch.js'
+import { leadsTo } from './location.js'
 import { runAsNobody } from './session.js'
 
 const STATUSES = [301, 302, 303, 307, 308]
@@ -57,7 +58,10 @@ export async function follow(
     } else if (body === null && call.body !== undefined && !isSafe(method)) {
       body = await call.body()
     }
-    if (next.origin !== url.origin) remove(headers, CREDENTIAL_HEADERS)
+    if (next.origin !== url.origin) {
+      if (call.init.mode === 'same-origin') throw failed('a redirect to another origin in mode "same-origin"')
+      remove(headers, CREDENTIAL_HEADERS)
+    }
     away ||= next.origin !== asked.origin
     await answer.body?.cancel().catch(() => {})
 
@@ -71,7 +75,7 @@ export async function follow(
 }
 
 function target(answer: Response, from: URL): URL {
-  const next = URL.parse(answer.headers.get('location') ?? '', from.href)
+  const next = leadsTo(answer.headers.get('location') ?? '', from.href)
   if (next === null) throw failed('a redirect to something that is no URL')
   if (next.protocol !== 'http:' && next.protocol !== 'https:') throw failed('URL scheme must be a HTTP(S) scheme')
   if ((next.username !== '' || next.password !== '') && next.origin !== from.origin) {
@@ -88,7 +92,8 @@ function isMethod(method: string, name: string): boolean {
   return method.toUpperCase() === name
 }
 
-function isSafe(method: string): boolean {
+/** Whether a request of this method has no body to send again. */
+export function isSafe(method: string): boolean {
   return isMethod(method, 'GET') || isMethod(method, 'HEAD')
 }
 

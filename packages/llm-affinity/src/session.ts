@@ -22,7 +22,7 @@ export interface SessionState {
   /** The key at epoch 0. */
   readonly key: string
   readonly epoch: number
-  readonly parent?: SessionState
+  readonly parent?: SessionState | null
 }
 
 /** What is known of a session that is not made from an id: a lane, a child, a fork, a restored one. */
@@ -171,16 +171,19 @@ function restored(state: SessionState, ancestors: number): Session {
     typeof state.key === 'string' &&
     (state.key === '' || isKey(state.key)) &&
     Number.isSafeInteger(state.epoch) &&
-    state.epoch >= 0 &&
-    ancestors > 0
+    state.epoch >= 0
   if (!sound) throw expected('`state` to be what `toJSON()` of a session returned', kind(state))
-  const parent = state.parent === undefined ? undefined : restored(state.parent, ancestors - 1)
+  // Ancestors beyond all use are let go: a conversation may be forked at every turn, and a state may be forged.
+  const parent = state.parent && ancestors > 0 ? restored(state.parent, ancestors - 1) : undefined
   return new Session(state.id, new Identity(state.key, parent, state.epoch))
 }
 
 function iteratorIn<T>(session: Session, source: AsyncIterator<T>): AsyncIterator<T> {
   const { return: end, throw: fail } = source
-  const inside: AsyncIterator<T> = { next: (...args) => enter(session, () => source.next(...args)) }
+  const inside: AsyncIterableIterator<T> = {
+    next: (...args) => enter(session, () => source.next(...args)),
+    [Symbol.asyncIterator]: () => inside,
+  }
   if (end !== undefined) inside.return = (value) => enter(session, () => end.call(source, value))
   if (fail !== undefined) inside.throw = (error) => enter(session, () => fail.call(source, error))
   return inside
@@ -262,6 +265,11 @@ export function speaking(bound: Session | undefined): Session | Sidecar | undefi
   if (isSidecar(here)) return bound === undefined ? here : new Sidecar(bound)
   if (!isSession(here)) return undefined
   return bound ?? here
+}
+
+/** Runs `fn` in the scope of a speaker, where there is such a thing. */
+export function runAs<T>(speaker: Session | Sidecar, fn: () => T): T {
+  return hasContext ? enter(speaker, fn) : fn()
 }
 
 /** Runs `fn` where no seam stamps anything: for the hops of a request that has left the origin it was meant for. */

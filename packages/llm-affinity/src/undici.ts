@@ -1,9 +1,10 @@
-import { type DispatchHeaders, restampDispatchHeaders, stampDispatchHeaders } from './carriers.js'
+import { type DispatchHeaders, hasDispatchHeader, restampDispatchHeaders, stampDispatchHeaders } from './carriers.js'
 import type { Gateway } from './gateways.js'
-import { type AffinityOptions, keyFor, type Policy, policyOf } from './policy.js'
+import { leadsTo } from './location.js'
+import { type AffinityOptions, keyFor, policyOf } from './policy.js'
 import { isSidecar, type Session, type Sidecar, speaking } from './session.js'
 import { warnOnce } from './warn.js'
-import { isCallersOwn, type Watch, watched } from './watch.js'
+import { type Watch, watched } from './watch.js'
 
 /** What this seam reads of undici's dispatch options. Structural: the types need no undici, and importing it has side effects. */
 export interface DispatchRequest {
@@ -17,16 +18,6 @@ export type AffinityInterceptor = <Request extends DispatchRequest, Handler exte
   dispatch: (request: Request, handler: Handler) => boolean,
 ) => (request: Request, handler: Handler) => boolean
 
-/** A request's way through the interceptor, however often it comes by: as a retry, as a hop of a redirect. */
-interface Trip {
-  readonly speaker: Session | Sidecar | undefined
-  readonly origin: string | undefined
-  /** What stands there. Set when the first dispatch is stamped; hops to the same origin are under the same one. */
-  gateway: Gateway | undefined
-  /** It was sent on to another origin. From then on nothing is stamped, wherever it goes. */
-  left: boolean
-}
-
 const REDIRECTS = [300, 301, 302, 303, 307, 308]
 const MAX_AWAITED_HOPS = 64
 
@@ -34,13 +25,14 @@ const MAX_AWAITED_HOPS = 64
  * An undici interceptor that stamps the key of the session in whose scope a request is dispatched, in the words of the
  * gateway that it goes to.
  *
- * - It may stand anywhere in `compose`, above and below `retry` and `redirect`, on an Agent, a Pool or a Client. Above
- *   `retry`, all attempts of a request carry the key that the session had at the first.
+ * - It may stand anywhere in `compose`, above and below `retry` and `redirect`, on an Agent, a Pool or a Client. Two
+ *   things are better below it: what copies headers, if `redirect` is below that again; and `dns`, which hides the
+ *   origin that `origins` is compared with. Above `retry`, all attempts carry the key that the session had at the first.
  * - Without a session it passes the very options on. A header of the gateway that the caller has set is left alone, and
  *   nothing is added then.
- * - It stamps the origin that the caller asked for, or what `origins` names, and no other hop of the same request.
- * - It knows a request again by its handler. A handler object of your own that serves several requests is taken for
- *   one request: those of other sessions and to other origins than the first then go out without a key.
+ * - It stamps the origin that the caller asked for, or what `origins` names, and no hop of a redirect to another origin.
+ *   A request without an origin, as undici 7 makes on a Pool or Client, is not stamped where `origins` is given.
+ * - Handlers are called in the scope that their request was dispatched in, not in that of whoever opened the socket.
  * - It never throws an error of its own in flight: on a fault of ours the request goes out as it came, with one warning.
  *
  * @throws TypeError at set-up, when an option is wrong.
@@ -50,35 +42,26 @@ const MAX_AWAITED_HOPS = 64
  */
 export function affinityInterceptor(options: AffinityOptions = {}): AffinityInterceptor {
   const policy = policyOf(options)
-  const trips = new WeakMap<object, Trip>()
   const hops = new AwaitedHops()
 
-  function stamped(request: DispatchRequest, handler: object): { request: object; handler: object } {
+  function stamped(request: DispatchRequest, handler: object, below: Below): { request: object; handler: object } {
     const speaker = speaking(policy.session)
-    const isOnce = isCallersOwn(handler)
-    const known = isOnce ? undefined : trips.get(handler)
-    if (speaker === undefined && known === undefined) return { request, handler: watched(handler) }
-    const trip = known ?? begun(request, speaker)
-    if (known === undefined && !isOnce) trips.set(handler, trip)
-    trip.left ||= originOf(request) !== trip.origin
-    // Every way back to us keeps the scope. Where one did not, this may be anybody's request.
-    const stamp = trip.left || !isSame(speaker, trip.speaker) ? undefined : stampFor(policy, trip, request)
+    if (speaker === undefined) return { request, handler: watched(handler) }
+    const way = new Way(speaker, request, hops, below)
+    const gateway = way.left ? undefined : policy.gatewayAt(urlOf(request))
+    const headers = gateway && way.stamp(gateway)
     return {
-      request: stamp === undefined ? request : { ...request, headers: stamp.headers },
-      handler: watched(handler, new Journey(trip, hops, request, stamp)),
+      request: headers === undefined ? request : { ...request, headers },
+      handler: watched(handler, way),
     }
   }
 
-  function begun(request: DispatchRequest, speaker: Session | Sidecar | undefined): Trip {
-    const left = isFromFetch(request) && speaker !== undefined && hops.take(speaker, urlOf(request))
-    return { speaker, origin: originOf(request), gateway: undefined, left }
-  }
-
-  return (dispatch) =>
-    function affinityDispatch(request, handler) {
+  return (dispatch) => {
+    const below: Below = { redirects: false }
+    return function affinityDispatch(request, handler) {
       let sent: { request: object; handler: object } | undefined
       try {
-        sent = stamped(request, handler)
+        sent = stamped(request, handler, below)
       } catch {
         warnOnce('a fault of its own kept a request from being stamped. The request was sent without a key')
       }
@@ -87,142 +70,163 @@ export function affinityInterceptor(options: AffinityOptions = {}): AffinityInte
         ? dispatch(request, handler)
         : dispatch(sent.request as typeof request, sent.handler as typeof handler)
     }
+  }
 }
 
-interface Stamp {
-  readonly gateway: Gateway
-  readonly key: string
-  readonly headers: DispatchHeaders
-}
-
-function stampFor(policy: Policy, trip: Trip, request: DispatchRequest): Stamp | undefined {
-  const gateway = trip.gateway ?? policy.gatewayAt(urlOf(request))
-  trip.gateway = gateway
-  const key = gateway && trip.speaker && keyFor(trip.speaker, gateway)
-  if (!gateway || !key) return undefined
-  const headers = stampDispatchHeaders(request.headers, gateway.headers, key)
-  return headers && { gateway, key, headers }
+/** What is learnt of the interceptors between us and the socket. */
+interface Below {
+  redirects: boolean
 }
 
 /**
- * Watches one dispatch for redirects that would take our header along. Two kinds do not come back to us as the same
- * request: those of a `redirect` interceptor below us, and those of a `fetch` above us.
+ * One dispatch, watched for redirects that would take our header along. An interceptor above us dispatches a hop from
+ * inside of its handler, which is called as nobody once the request has left. Two kinds come by otherwise: the hops of a
+ * `redirect` interceptor below us do not come by at all, and those of a `fetch` above us come as requests of their own.
  */
-class Journey implements Watch {
-  readonly #trip: Trip
-  readonly #hops: AwaitedHops
+class Way implements Watch {
+  left: boolean
+  readonly #speaker: Session | Sidecar
   readonly #request: DispatchRequest
-  readonly #stamp: Stamp | undefined
+  readonly #origin: string | undefined
+  readonly #awaited: AwaitedHops | undefined
+  readonly #below: Below
+  #headers: DispatchHeaders | undefined
+  #names: readonly string[] = []
+  #key = ''
   #controller: unknown
   #history: readonly unknown[] = []
   #judged = 0
-  #away = false
-  #armed = false
+  #isAway = false
 
-  constructor(trip: Trip, hops: AwaitedHops, request: DispatchRequest, stamp: Stamp | undefined) {
-    this.#trip = trip
-    this.#hops = hops
+  constructor(speaker: Session | Sidecar, request: DispatchRequest, hops: AwaitedHops, below: Below) {
+    this.#speaker = speaker
     this.#request = request
-    this.#stamp = stamp
+    this.#origin = originOf(request)
+    this.#below = below
+    // Every fetch sends this header, and no script can set it.
+    this.#awaited = hasDispatchHeader(request.headers, 'sec-fetch-mode') ? hops : undefined
+    this.left = this.#awaited?.take(speaker, request) === true
+  }
+
+  /** The request's headers with the key, or undefined where nothing is to be added. */
+  stamp(gateway: Gateway): DispatchHeaders | undefined {
+    const key = keyFor(this.#speaker, gateway)
+    if (key === undefined) return undefined
+    this.#key = key
+    this.#names = gateway.headers
+    const value = this.#below.redirects ? this.#onlyAtHome() : key
+    this.#headers = stampDispatchHeaders(this.#request.headers, this.#names, value)
+    return this.#headers
   }
 
   started(controller: unknown, context: unknown): void {
     this.#controller = controller
-    const history: unknown = typeof context === 'object' && context !== null && 'history' in context && context.history
+    const { history }: { history?: unknown } = Object(context)
     if (!Array.isArray(history)) return
-    // Only a redirect interceptor below us has a history. It keeps the headers that we gave it for its hops, and reads
-    // their values when it sends one: from here on ours is a list that is empty away from home.
-    if (history !== this.#history) this.#judged = 0
-    this.#history = history
-    if (this.#armed || this.#stamp === undefined) return
-    this.#armed = true
-    const { headers, gateway, key } = this.#stamp
-    const value = new Proxy([key], {
-      get: (list, name) => (name === 'length' && this.#isAway() ? 0 : Reflect.get(list, name)),
-    })
-    restampDispatchHeaders(headers, gateway.headers, value)
+    // Only a redirect interceptor below us has a history.
+    if (history !== this.#history) {
+      this.#history = history
+      this.#judged = 0
+      this.#isAway = false
+    }
+    if (this.#below.redirects) return
+    // The first request is already written when we learn this, but its hops are still made from the headers that we gave.
+    this.#below.redirects = true
+    if (this.#headers !== undefined) restampDispatchHeaders(this.#headers, this.#names, this.#onlyAtHome())
   }
 
   answered(status: unknown, headers: unknown): void {
-    if (!isFromFetch(this.#request) || !REDIRECTS.includes(Number(status))) return
+    if (!REDIRECTS.includes(Number(status))) return
     const target = targetOf(headers, urlOf(this.#request))
-    const { speaker, origin, left } = this.#trip
-    if (speaker !== undefined && target !== undefined && (left || target.origin !== origin)) {
-      this.#hops.await(speaker, placeOf(target))
-    }
+    if (!target || (!this.left && target.origin === this.#origin)) return
+    this.#awaited?.await(this.#speaker, target.origin)
+    this.left = true
   }
 
-  // Asked while undici makes the request of a hop, of which it tells us only where the last one was, and what it answered.
-  #isAway(): boolean {
+  // A value that undici reads when it makes a request of these headers: a list, which is empty away from home.
+  #onlyAtHome(): readonly string[] {
+    return new Proxy([this.#key], {
+      get: (list, name) => (name === 'length' && !this.#isHome() ? 0 : Reflect.get(list, name)),
+    })
+  }
+
+  // Of the hop that is being made we know only where the last one was, and what it answered. No location means that it
+  // is the last one again; no headers at all, that we cannot know.
+  #isHome(): boolean {
     const { length } = this.#history
     if (length > this.#judged) {
       this.#judged = length
+      const last = String(this.#history.at(-1))
       const { rawHeaders }: { rawHeaders?: unknown } = Object(this.#controller)
-      const target = targetOf(rawHeaders, String(this.#history.at(-1)))
-      this.#away ||= target === undefined || target.origin !== this.#trip.origin
+      const target = rawHeaders && (targetOf(rawHeaders, last) ?? URL.parse(last))
+      this.#isAway ||= !(target instanceof URL) || target.origin !== this.#origin
     }
-    return this.#away
+    return !this.#isAway
   }
 }
 
 /**
- * Where the redirects that a fetch is about to follow lead. It dispatches them as new requests in its caller's scope,
- * so that they look like calls of their own.
+ * To which origins the redirects lead that a fetch is about to follow. It dispatches them as new requests in its
+ * caller's scope, so that they look like calls of their own.
  */
 class AwaitedHops {
-  readonly #bySpeaker = new WeakMap<object, string[]>()
+  readonly #bySession = new WeakMap<object, string[]>()
 
-  await(speaker: Session | Sidecar, url: string): void {
-    const urls = this.#bySpeaker.get(speaker) ?? []
-    this.#bySpeaker.set(speaker, urls)
-    urls.push(url)
-    // Those that nobody followed. A call of the session's own to such a place goes out unstamped, once.
-    if (urls.length > MAX_AWAITED_HOPS) urls.shift()
+  await(speaker: Session | Sidecar, origin: string): void {
+    const origins = this.#of(speaker)
+    origins.push(origin)
+    // Those that nobody followed. A call of the session's own to such an origin goes out unstamped, once.
+    if (origins.length > MAX_AWAITED_HOPS) origins.shift()
   }
 
-  take(speaker: Session | Sidecar, url: string | undefined): boolean {
-    const urls = this.#bySpeaker.get(speaker)
-    const parsed = urls?.length && url !== undefined ? URL.parse(url) : null
-    const at = urls && parsed ? urls.indexOf(placeOf(parsed)) : -1
-    if (at >= 0) urls?.splice(at, 1)
+  take(speaker: Session | Sidecar, request: DispatchRequest): boolean {
+    const origins = this.#of(speaker)
+    const at = origins.length === 0 ? -1 : origins.findIndex((origin) => isTo(request, origin))
+    if (at >= 0) origins.splice(at, 1)
     return at >= 0
   }
+
+  #of(speaker: Session | Sidecar): string[] {
+    const session = isSidecar(speaker) ? (speaker.session ?? speaker) : speaker
+    const origins = this.#bySession.get(session) ?? []
+    this.#bySession.set(session, origins)
+    return origins
+  }
 }
 
-function isSame(one: Session | Sidecar | undefined, other: Session | Sidecar | undefined): boolean {
-  return one === other || (isSidecar(one) && isSidecar(other) && one.session === other.session)
+// Also where an interceptor above us has put an address in the place of the name, which is then in the Host header. To
+// withhold a key, this may be believed; to give one, never.
+function isTo(request: DispatchRequest, origin: string): boolean {
+  const { host } = Object(request.headers)
+  return originOf(request) === origin || (typeof host === 'string' && origin.endsWith(`//${host}`))
 }
 
-// Every fetch sends this header, and no script can set it.
-function isFromFetch(request: DispatchRequest): boolean {
-  const { headers } = request
-  return typeof headers === 'object' && headers !== null && 'sec-fetch-mode' in headers
-}
-
+// As a URL has it: in lower case, without a default port or a slash at the end.
 function originOf({ origin }: DispatchRequest): string | undefined {
-  return origin instanceof URL ? origin.origin : origin
+  if (typeof origin !== 'string') return origin?.origin
+  return CANONICAL.test(origin) ? origin : URL.parse(origin)?.origin
 }
+
+const CANONICAL = /^https?:\/\/(?:[a-z][a-z0-9-]*|[0-9.]+):(?!0|80$|443$)\d+$/
 
 function urlOf(request: DispatchRequest): string | undefined {
   const origin = originOf(request)
   return origin === undefined ? undefined : origin + (request.path ?? '')
 }
 
-// Without the fragment, and with an empty query like none: the forms in which fetch may ask for the same place.
-function placeOf(url: URL): string {
-  return url.origin + url.pathname + url.search
-}
-
 function targetOf(headers: unknown, from: string | undefined): URL | undefined {
   const location = locationIn(headers)
-  return location === undefined ? undefined : (URL.parse(location, from) ?? undefined)
+  return location === undefined || from === undefined ? undefined : (leadsTo(location, from) ?? undefined)
 }
 
 function locationIn(headers: unknown): string | undefined {
-  if (Array.isArray(headers)) {
-    const at = headers.findIndex((name, i) => i % 2 === 0 && String(name).toLowerCase() === 'location')
-    return at < 0 ? undefined : String(headers[at + 1])
-  }
-  const { location }: { location?: unknown } = Object(headers)
-  return location === undefined ? undefined : String(location)
+  const found = Array.isArray(headers)
+    ? headers.filter((_, i) => i % 2 === 1 && String(headers[i - 1]).toLowerCase() === 'location')
+    : [Object(headers).location].flat()
+  // Several are read as fetch reads them.
+  return found[0] === undefined ? undefined : found.map(asCharacters).join(', ')
+}
+
+function asCharacters(value: unknown): string {
+  return value instanceof Uint8Array ? String.fromCharCode(...value) : String(value)
 }

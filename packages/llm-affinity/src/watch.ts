@@ -1,13 +1,16 @@
 // A handler between undici and the caller's own, which passes everything on. It lets us see two moments, and puts the
-// request's scope back around what may dispatch again: undici calls handlers in the scope of whoever opened the socket,
-// and a retry or redirect interceptor above us would dispatch from there. Classes that delegate, and not a Proxy or a
-// prototype: handlers have private fields, and this is on the path of every chunk.
+// request's scope back around every answer: undici calls handlers in the scope of whoever opened the socket, and a retry
+// or redirect interceptor above us, or a listener of the caller, would make its next request from there. Classes that
+// delegate, and not a Proxy or a prototype: handlers have private fields, and this is on the path of every chunk.
 
 import { current, enter } from './scope.js'
+import { runAsNobody } from './session.js'
 import { warnOnce } from './warn.js'
 
 /** What is told of a request on its way. */
 export interface Watch {
+  /** Whether it has left the origin that it was meant for. From then on its answers run where no seam stamps anything. */
+  readonly left: boolean
   /** It goes to a socket: once per attempt and per redirect hop made below us. */
   started(controller: unknown, context: unknown): void
   /** A response has begun. `headers` are an object, or the raw names and values. */
@@ -41,8 +44,8 @@ interface LegacyHandler {
 
 /** A handler that does what `handler` does, in the scope that this is called in, and tells `watch`, whose faults are its own. */
 export function watched(handler: object, watch?: Watch): object {
-  if (isHandler(handler)) return new Watched(handler, watch)
-  return isLegacy(handler) ? new LegacyWatched(handler, watch) : handler
+  if (isHandler(handler)) return new Watched(handler, watch, METHODS)
+  return isLegacy(handler) ? new LegacyWatched(handler, watch, LEGACY_METHODS) : handler
 }
 
 // By the same mark as undici tells them apart.
@@ -54,27 +57,20 @@ function isLegacy(handler: object): handler is LegacyHandler {
   return 'onConnect' in handler
 }
 
-/**
- * Whether a handler is undici's own for a caller of `request`, `stream` or `pipeline`: an AsyncResource, which calls back
- * in its caller's scope by itself, serves one request, and dispatches nothing.
- */
-export function isCallersOwn(handler: object): boolean {
-  return 'runInAsyncScope' in handler
-}
-
 /** Ours in the place of the caller's handler. */
 class Between<To extends object> {
   readonly to: To
   readonly #watch: Watch | undefined
   readonly #scope: unknown = current()
-  readonly #keepsScope: boolean
-  constructor(to: To, watch: Watch | undefined) {
+  constructor(to: To, watch: Watch | undefined, methods: readonly string[]) {
     this.to = to
     this.#watch = watch
-    this.#keepsScope = isCallersOwn(to)
+    // undici refuses a handler that lacks what it needs, and must see that.
+    for (const name of methods) if (!(name in to)) Reflect.set(this, name, undefined)
   }
   inScope<T>(fn: () => T): T {
-    return this.#keepsScope || current() === this.#scope ? fn() : enter(this.#scope, fn)
+    if (this.#watch?.left) return runAsNobody(fn)
+    return current() === this.#scope ? fn() : enter(this.#scope, fn)
   }
   started(controller: unknown, context: unknown): void {
     try {
@@ -93,6 +89,8 @@ class Between<To extends object> {
 }
 
 const UNSEEN = 'a fault of its own kept a redirect from being seen'
+const METHODS = ['onRequestUpgrade', 'onResponseStart', 'onResponseData', 'onResponseEnd', 'onResponseError']
+const LEGACY_METHODS = ['onUpgrade', 'onHeaders', 'onData', 'onComplete', 'onError']
 
 class Watched extends Between<Handler> implements Handler {
   onRequestStart(controller: unknown, context: unknown): unknown {
@@ -116,7 +114,7 @@ class Watched extends Between<Handler> implements Handler {
     return this.inScope(() => this.to.onResponseStart?.(controller, status, headers, text))
   }
   onResponseData(controller: unknown, chunk: unknown): unknown {
-    return this.to.onResponseData?.(controller, chunk)
+    return this.inScope(() => this.to.onResponseData?.(controller, chunk))
   }
   onResponseEnd(controller: unknown, trailers: unknown): unknown {
     return this.inScope(() => this.to.onResponseEnd?.(controller, trailers))
@@ -145,7 +143,7 @@ class LegacyWatched extends Between<LegacyHandler> implements LegacyHandler {
     return this.inScope(() => this.to.onHeaders?.(status, headers, resume, text))
   }
   onData(chunk: unknown): unknown {
-    return this.to.onData?.(chunk)
+    return this.inScope(() => this.to.onData?.(chunk))
   }
   onComplete(trailers: unknown): unknown {
     return this.inScope(() => this.to.onComplete?.(trailers))
