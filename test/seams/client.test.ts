@@ -61,11 +61,12 @@ describe('a wrapped client', () => {
       await client.get(`${home.origin}/v1/models`)
       await client.get(`${foreign.origin}/v1/models`)
       await client.get(`${home.origin}/admin`).catch(() => {})
-      client.baseURL = `${foreign.origin}/v1`
-      await client.get(`${foreign.origin}/v1/models`)
       await client.get(`${home.origin}/v1/models`)
+      client.baseURL = `${foreign.origin}/v1`
+      await client.get(`${home.origin}/v1/models`)
+      await client.get(`${foreign.origin}/v1/models`)
     })
-    expect(keysAt(home)).toEqual([KEY, undefined, undefined])
+    expect(keysAt(home)).toEqual([KEY, undefined, KEY, undefined])
     expect(keysAt(foreign)).toEqual([undefined, KEY])
   })
 

@@ -89,6 +89,25 @@ describe.each([
     }
   })
 
+  it('takes no key along on an attempt after another', async () => {
+    const agent = new u.Agent().compose(redirect(), retry(), affinityInterceptor())
+    home.script({ status: 500 }, { status: 307, headers: { location: `${foreign.origin}/v1/away` } })
+    await post(agent)
+    await agent.close()
+    expect(keysAt(home)).toEqual([KEY, KEY])
+    expect(keysAt(foreign)).toEqual([undefined])
+  })
+
+  it('withholds the key where it cannot tell a retry at home from one elsewhere', async () => {
+    const agent = new u.Agent().compose(redirect(), retry(), affinityInterceptor())
+    home.script({ status: 307, headers: { location: `${foreign.origin}/v1/away` } })
+    foreign.script({ status: 500 })
+    await post(agent)
+    await agent.close()
+    expect(keysAt(home)).toEqual([KEY, undefined])
+    expect(keysAt(foreign)).toEqual([undefined])
+  })
+
   it('above what copies headers above redirect, takes a key along once at most: the documented limit', async () => {
     const agent = new u.Agent().compose(redirect(), tagging, affinityInterceptor())
     for (let i = 0; i < 4; i++) {

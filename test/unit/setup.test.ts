@@ -142,10 +142,12 @@ describe('withAffinity', () => {
   })
 
   it('shares no object that can change with the client', () => {
-    const options = { defaultHeaders: { a: 'b' }, defaultQuery: { q: '1' }, fetchOptions: { keepalive: true } }
+    const options = { apiKey: 'test', defaultQuery: { q: '1' }, fetchOptions: { keepalive: true } }
     for (const original of [
-      new OpenAI({ apiKey: 'test', ...options }),
-      new Anthropic({ apiKey: 'test', ...options }),
+      new OpenAI({ ...options, defaultHeaders: { a: 'b' } }),
+      new OpenAI({ ...options, defaultHeaders: new Headers({ a: 'b' }) }),
+      new OpenAI({ ...options, defaultHeaders: [['a', 'b']] }),
+      new Anthropic({ ...options, defaultHeaders: { a: 'b' } }),
     ]) {
       const copy = withAffinity<OpenAI | Anthropic>(original)
       expect(copy.fetchOptions).toEqual(original.fetchOptions)

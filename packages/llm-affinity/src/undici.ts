@@ -127,7 +127,6 @@ class Way implements Watch {
     if (history !== this.#history) {
       this.#history = history
       this.#judged = 0
-      this.#isAway = false
     }
     if (this.#below.redirects) return
     // The first request is already written when we learn this, but its hops are still made from the headers that we gave.
