@@ -140,7 +140,9 @@ const MEMBERS = [...INHERITED, ...'body redirect duplex window dispatcher'.split
 
 // An init may be any object with these members, a Request among them, whose getters a spread does not see.
 function members(init: RequestInit | undefined): RequestInit {
-  return init === undefined || init === null ? {} : { ...init, ...picked(init, MEMBERS) }
+  if (init === undefined || init === null) return {}
+  const prototype: unknown = Object.getPrototypeOf(init)
+  return prototype === Object.prototype || prototype === null ? { ...init } : { ...init, ...picked(init, MEMBERS) }
 }
 
 function picked(from: object, names: readonly string[]): RequestInit {

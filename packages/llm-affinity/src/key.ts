@@ -1,6 +1,7 @@
 import { hex, hmacSha256, sha256 } from './sha256.js'
 
-// What every gateway takes as it is: docs/keys.md says which of them cut, cap or strip what.
+// What every gateway takes as it is. LiteLLM wants 8 characters or more, clients of OpenAI cut at 64, HAProxy keeps 32 of
+// a string, SGLang's router strips a suffix that looks like a turn or a retry.
 const SAFE = /^[A-Za-z0-9_-]{8,64}$/
 const STRIPPED_SUFFIX = /_[tr]\d+$/
 const HEX_CHARACTERS = 32

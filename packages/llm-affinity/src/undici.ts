@@ -48,7 +48,7 @@ export function affinityInterceptor(options: AffinityOptions = {}): AffinityInte
     const speaker = speaking(policy.session)
     if (speaker === undefined) return { request, handler: watched(handler) }
     const way = new Way(speaker, request, hops, below)
-    const gateway = way.left ? undefined : policy.gatewayAt(urlOf(request))
+    const gateway = way.left ? undefined : policy.gatewayAt(way.url)
     const headers = gateway && way.stamp(gateway)
     return {
       request: headers === undefined ? request : { ...request, headers },
@@ -85,6 +85,7 @@ interface Below {
  */
 class Way implements Watch {
   left: boolean
+  readonly url: string | undefined
   readonly #speaker: Session | Sidecar
   readonly #request: DispatchRequest
   readonly #origin: string | undefined
@@ -102,6 +103,7 @@ class Way implements Watch {
     this.#speaker = speaker
     this.#request = request
     this.#origin = originOf(request)
+    this.url = this.#origin && this.#origin + (request.path ?? '')
     this.#below = below
     // Every fetch sends this header, and no script can set it.
     this.#awaited = hasDispatchHeader(request.headers, 'sec-fetch-mode') ? hops : undefined
@@ -136,7 +138,7 @@ class Way implements Watch {
 
   answered(status: unknown, headers: unknown): void {
     if (!REDIRECTS.includes(Number(status))) return
-    const target = targetOf(headers, urlOf(this.#request))
+    const target = targetOf(headers, this.url)
     if (!target || (!this.left && target.origin === this.#origin)) return
     this.#awaited?.await(this.#speaker, target.origin)
     this.left = true
@@ -207,11 +209,6 @@ function originOf({ origin }: DispatchRequest): string | undefined {
 }
 
 const CANONICAL = /^https?:\/\/(?:[a-z][a-z0-9-]*|[0-9.]+):(?!0|80$|443$)\d+$/
-
-function urlOf(request: DispatchRequest): string | undefined {
-  const origin = originOf(request)
-  return origin === undefined ? undefined : origin + (request.path ?? '')
-}
 
 function targetOf(headers: unknown, from: string | undefined): URL | undefined {
   const location = locationIn(headers)
