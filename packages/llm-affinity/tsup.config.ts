@@ -10,6 +10,7 @@ export default defineConfig({
   external: [/^node:/, '#async-context'],
   sourcemap: true,
   clean: true,
+  silent: true,
   // tsup would write 'async_hooks', which Deno and Workers do not know.
   removeNodeProtocol: false,
   // The compiler writes the declarations: tsup 9 cannot with TypeScript 7.

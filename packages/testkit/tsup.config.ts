@@ -7,6 +7,7 @@ export default defineConfig({
   platform: 'node',
   sourcemap: true,
   clean: true,
+  silent: true,
   // The compiler writes the declarations: tsup 9 cannot with TypeScript 7.
   dts: false,
 })
