@@ -19,7 +19,7 @@ const FLOORS: Record<string, readonly string[]> = {
   'fetch.ts': ['carriers.ts', 'expected.ts', 'follow.ts', 'gateways.ts', 'policy.ts', 'session.ts', 'warn.ts'],
   'follow.ts': ['fetch.ts', 'location.ts', 'session.ts'],
   'location.ts': [],
-  'headers.ts': ['policy.ts', 'session.ts'],
+  'headers.ts': ['expected.ts', 'policy.ts', 'session.ts'],
   'undici.ts': ['carriers.ts', 'gateways.ts', 'location.ts', 'policy.ts', 'session.ts', 'warn.ts', 'watch.ts'],
   'watch.ts': ['scope.ts', 'session.ts', 'warn.ts'],
   'policy.ts': ['expected.ts', 'gateways.ts', 'session.ts'],

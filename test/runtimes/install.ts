@@ -1,4 +1,4 @@
-// Brings the runtimes that runtimes.test.ts runs on: `pnpm runtimes:install`.
+// Brings the runtimes that runtimes.test.ts runs on: `npm run runtimes:install`.
 
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'

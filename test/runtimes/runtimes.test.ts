@@ -108,7 +108,7 @@ function isBareAtALoss(runtime: Runtime, form: string, status: number): boolean 
 describe.each(runtimes)('$title', (runtime) => {
   const binary = runtime.pinned === undefined ? process.execPath : binaryOf(runtime.pinned)
   if (binary === undefined) {
-    const reason = `${runtime.title} is not installed: pnpm runtimes:install`
+    const reason = `${runtime.title} is not installed: npm run runtimes:install`
     console.log(`skipped: ${reason}`)
     it.skip(reason)
     return

@@ -180,9 +180,12 @@ describe('every shape of a call', () => {
     expect(home.requests).toHaveLength(0)
   })
 
-  it.each(['http://', 'not a url', 'gopher://gateway/'])('a call to %s fails as it does with fetch', async (url) => {
-    expect(await seen(inScope(() => ours(url)))).toEqual(await seen(fetch(url)))
-  })
+  it.each(['http://', 'not a url', 'gopher://gateway/', 'data:text/plain,x'])(
+    'a call to %s ends as it does with fetch',
+    async (url) => {
+      expect(await seen(inScope(() => ours(url)))).toEqual(await seen(fetch(url)))
+    },
+  )
 })
 
 describe('redirects', () => {

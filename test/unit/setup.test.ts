@@ -35,7 +35,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
     [
       'a row without headers',
       () => affinityFetch({ gateway: { name: 'a', headers: [] } }),
-      /`gateway.headers` to be a list of header names that is not empty, got \[\]/,
+      /`gateway.headers` to be a list, not empty, of header names .*, got \[\]/,
     ],
     [
       'a header name that is none',
@@ -64,13 +64,17 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
       () => affinityFetch({ session: 'conversation-42' as never }),
       /`session` to be a Session, got a string. Make one of an id with new Session\(id\)/,
     ],
-    ['options that are none', () => affinityInterceptor('olla' as never), /options to be an object, got a string/],
+    [
+      'options that are none',
+      () => affinityInterceptor('olla' as never),
+      /options to be an object such as .*, got a string/,
+    ],
     ['a fetch that is none', () => affinityFetch({ fetch: {} as never }), /`fetch` to be a function, got an object/],
     ['a patch without origins', () => patchGlobalFetch({} as never), /`origins` to say which calls .*, got undefined/],
     [
       'a patch without options',
       () => patchGlobalFetch(undefined as never),
-      /`origins` to say which calls .*, got undefined/,
+      /options to be an object .*, got undefined/,
     ],
     [
       'headers by hand with a wrong gateway',
@@ -85,6 +89,44 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
     ],
     ['an SDK itself, not a client', () => withAffinity(OpenAI), /`client` to be an SDK client .*, got a function/],
   ]
+  mistakes.push(
+    [
+      'an option that is none',
+      () => affinityFetch({ origin: 'http://a' } as never),
+      /options to be `gateway`, `origins` and `session`, got "origin"/,
+    ],
+    ['an option of another seam', () => withAffinity(client, { fetch } as never), /got "fetch"/],
+    [
+      'an option of a session that is none',
+      () => new Session('a', { tenant: 'b' } as never),
+      /`namespace` and `secret`, got "tenant"/,
+    ],
+    [
+      'a secret that is not set',
+      () => new Session('a', { secret: undefined as never }),
+      /`secret` to be a string that is not empty, got undefined/,
+    ],
+    [
+      'a header that frames a request',
+      () => affinityFetch({ gateway: { name: 'a', headers: ['Content-Length'] } }),
+      /free to carry a key, got \["Content-Length"\]/,
+    ],
+    [
+      'a header that proves who sends',
+      () => affinityFetch({ gateway: { name: 'a', headers: ['authorization'] } }),
+      /free to carry a key/,
+    ],
+    [
+      'headers for what is no URL',
+      () => affinityHeaders('gateway:4000/v1'),
+      /`url` to be an http\(s\) or ws\(s\) URL .*, got "gateway:4000\/v1"/,
+    ],
+    [
+      'a patch with a URL for options',
+      () => patchGlobalFetch('http://a' as never),
+      /options to be an object such as .*, got a string/,
+    ],
+  )
   it.each(mistakes)('%s', (_what, mistake, message) => {
     expect(mistake).toThrow(TypeError)
     expect(mistake).toThrow(/^Expected /)
@@ -167,6 +209,8 @@ describe('affinityHeaders', () => {
     const both = { 'x-session-id': 'conversation-42', 'x-litellm-session-id': 'conversation-42' }
     expect(session.run(() => affinityHeaders(url))).toEqual(both)
     expect(affinityHeaders(new URL(url), { session })).toEqual(both)
+    expect(affinityHeaders('ws://gateway.example:4000/realtime', { session, origins: url })).toEqual({})
+    expect(affinityHeaders('wss://a/realtime', { session, origins: 'https://a' })).toEqual(both)
     expect(affinityHeaders(url, { session, gateway: 'olla' })).toEqual({ 'x-olla-session-id': 'conversation-42' })
   })
 
@@ -174,7 +218,7 @@ describe('affinityHeaders', () => {
     expect(affinityHeaders(url)).toEqual({})
     expect(session.run(() => runWithoutSession(() => affinityHeaders(url)))).toEqual({})
     expect(affinityHeaders(url, { session, origins: 'http://other.example' })).toEqual({})
-    expect(affinityHeaders('no url', { session })).toEqual({})
+    expect(affinityHeaders('http://[::1]/oauth/token', { session })).toEqual({})
   })
 
   it.each([
@@ -217,8 +261,6 @@ describe('origins', () => {
     ['https://gateway.example/v1/%2e%2e/admin', 'https://gateway.example/v1'],
     ['https://gateway.example', 'https://gateway.example/v1'],
     ['https://sub.gateway.example/v1', 'https://gateway.example'],
-    ['data:text/plain,https://gateway.example', 'https://gateway.example'],
-    ['blob:https://gateway.example/0', 'https://gateway.example'],
   ])('do not cover %s by %s', (at, origin) => {
     expect(covered(at, origin)).toBe(false)
   })

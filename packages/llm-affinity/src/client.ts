@@ -1,6 +1,6 @@
 import { expected, kind } from './expected.js'
 import { type Fetch, stamping } from './fetch.js'
-import { type AffinityOptions, policyOf } from './policy.js'
+import { type AffinityOptions, checked, policyOf } from './policy.js'
 
 /** What a client must have to be copied with another fetch: what OpenAI, Anthropic, Groq, Together and their likes have. */
 interface Copyable {
@@ -48,7 +48,7 @@ export function withAffinity<Client extends object>(client: Client, options: Aff
   }
   const before = wrappings.get(client.fetch)
   const send = before?.send ?? client.fetch
-  const all = { ...before?.options, ...options }
+  const all = { ...before?.options, ...checked(options) }
   let home: Copyable = client
   const stamped = stamping(
     policyOf(all, () => home.baseURL),

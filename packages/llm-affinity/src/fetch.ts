@@ -2,7 +2,7 @@ import { type FetchHeaders, stampHeaders } from './carriers.js'
 import { expected, kind } from './expected.js'
 import { type Call, follow, isRedirect, isSafe } from './follow.js'
 import type { Gateway } from './gateways.js'
-import { type AffinityOptions, keyFor, type Origins, type Policy, policyOf } from './policy.js'
+import { type AffinityOptions, checked, keyFor, type Origins, type Policy, policyOf } from './policy.js'
 import { runAs, type Session, type Sidecar, speaking } from './session.js'
 import { warnOnce } from './warn.js'
 
@@ -28,8 +28,8 @@ export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promi
  * const openai = new OpenAI({ fetch: affinityFetch() })
  */
 export function affinityFetch(options: AffinityOptions & { readonly fetch?: Fetch } = {}): Fetch {
-  const policy = policyOf(options)
-  const { fetch: given } = options
+  const { fetch: given, ...rest } = checked(options)
+  const policy = policyOf(rest)
   if (given !== undefined && typeof given !== 'function') throw expected('`fetch` to be a function', kind(given))
   return stamping(policy, given ?? ((...args) => globalThis.fetch(...args)))
 }
@@ -163,8 +163,8 @@ function picked(from: object, names: readonly string[]): RequestInit {
  * const undo = patchGlobalFetch({ origins: ['http://gateway:4000'] })
  */
 export function patchGlobalFetch(options: AffinityOptions & { readonly origins: Origins }): () => void {
-  if (options?.origins === undefined) {
-    throw expected('`origins` to say which calls of the global fetch may be stamped', kind(options?.origins))
+  if (checked(options).origins === undefined) {
+    throw expected('`origins` to say which calls of the global fetch may be stamped', kind(options.origins))
   }
   const policy = policyOf(options)
   const previous = globalThis.fetch

@@ -5,7 +5,7 @@
  * withAffinity(client, { gateway: { name: 'ours', headers: ['x-conversation'] } })
  */
 export interface Gateway {
-  /** How messages and outcomes call it. */
+  /** How messages call it. */
   readonly name: string
   /** The request headers that carry the key; all of them, with the same value. */
   readonly headers: readonly string[]

@@ -1,19 +1,25 @@
+import { expected, quoted } from './expected.js'
 import { type AffinityOptions, keyFor, policyOf } from './policy.js'
 import { speaking } from './session.js'
 
 /**
  * The headers that a call to `url` made now would be stamped with, for what no seam reaches: a WebSocket handshake, a
- * job for a queue, a per-call header. Empty without a session, and where `url` is none of `origins`.
+ * job for a queue, a per-call header. Empty without a session, and where `url` is none of `origins`. A ws(s) URL counts
+ * as the http(s) one of the same host.
  *
- * @throws TypeError when an option is wrong.
+ * @throws TypeError when the URL is none, or an option is wrong.
  *
  * @example
  * await model.invoke(messages, { options: { headers: affinityHeaders(baseURL) } })
  */
 export function affinityHeaders(url: string | URL, options: AffinityOptions = {}): Record<string, string> {
   const policy = policyOf(options)
+  const target = URL.parse(String(url).replace(/^ws(?=s?:)/i, 'http'))
+  if (target === null || !target.protocol.startsWith('http')) {
+    throw expected('`url` to be an http(s) or ws(s) URL such as "http://gateway:4000/v1"', quoted(url))
+  }
   const speaker = speaking(policy.session)
-  const gateway = policy.gatewayAt(String(url))
+  const gateway = policy.gatewayAt(target.href)
   const key = speaker && gateway && keyFor(speaker, gateway)
   return key ? Object.fromEntries(gateway.headers.map((name) => [name, key])) : {}
 }

@@ -31,6 +31,9 @@ export interface Policy {
 // RFC 6749 leaves the path open, but every SDK's token exchange ends like this. It is no LLM call, wherever it goes.
 const TOKEN_ENDPOINT = /\/oauth2?(\/v\d[\d.]*)?\/token\/?$/
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+// What frames a request or proves who sends it.
+const RESERVED =
+  /^(authorization|connection|content-.*|cookie|expect|host|keep-alive|proxy-.*|sec-.*|te|trailer|transfer-encoding|upgrade)$/i
 const HOST = /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/
 
 // Where there is a page, a call may be relative to it.
@@ -45,10 +48,15 @@ const generic: Gateway = gatewayOf('generic')
  * @throws TypeError that says which option is wrong, what was expected and what came.
  */
 export function policyOf(options: AffinityOptions, home?: () => string): Policy {
-  if (typeof options !== 'object' || options === null) throw expected('options to be an object', kind(options))
-  const { session, gateway, origins } = options
+  const { session, gateway, origins, ...others } = checked(options)
+  const [stranger] = Object.keys(others)
+  if (stranger !== undefined) throw expected('options to be `gateway`, `origins` and `session`', quoted(stranger))
   if (session !== undefined && !isSession(session)) {
-    throw expected('`session` to be a Session', kind(session), 'Make one of an id with new Session(id)')
+    throw expected(
+      '`session` to be a Session',
+      kind(session),
+      'Make one of an id with new Session(id), of a stored state with Session.from(state)',
+    )
   }
   const row = gateway === undefined ? undefined : gatewayOf(gateway)
   const covers = origins === undefined ? undefined : coverOf(origins)
@@ -80,6 +88,12 @@ export function policyOf(options: AffinityOptions, home?: () => string): Policy 
   }
 }
 
+/** Options, which are an object. */
+export function checked<Options>(options: Options): Options {
+  if (typeof options === 'object' && options !== null) return options
+  throw expected('options to be an object such as { origins: "http://gateway:4000" }', kind(options))
+}
+
 /** The key to write for a speaker at a gateway, or undefined for none. Read at every attempt, since sessions move. */
 export function keyFor(speaker: Session | Sidecar, gateway: Gateway): string | undefined {
   const session = isSidecar(speaker) ? (gateway.strict === true ? speaker.lane : undefined) : speaker
@@ -96,8 +110,11 @@ function gatewayOf(gateway: GatewayName | Gateway): Gateway {
   const { name, headers, hosts = [], strict = false } = gateway
   if (typeof name !== 'string' || name === '')
     throw expected('`gateway.name` to be a string that is not empty', quoted(name))
-  if (!isListOf(headers, HEADER_NAME) || headers.length === 0) {
-    throw expected('`gateway.headers` to be a list of header names that is not empty', shownList(headers))
+  if (!isListOf(headers, HEADER_NAME) || headers.length === 0 || headers.some((header) => RESERVED.test(header))) {
+    throw expected(
+      '`gateway.headers` to be a list, not empty, of header names that are free to carry a key',
+      shownList(headers),
+    )
   }
   if (!isListOf(hosts, HOST))
     throw expected('`gateway.hosts` to be a list of hosts such as "*.example.com"', shownList(hosts))

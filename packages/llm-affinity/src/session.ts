@@ -1,4 +1,4 @@
-import { expected, kind } from './expected.js'
+import { expected, kind, quoted } from './expected.js'
 import { derivedKey, isKey, keyOf, randomKey } from './key.js'
 import { current, enter, hasContext } from './scope.js'
 import { warnOnce } from './warn.js'
@@ -55,7 +55,8 @@ export class Session {
   #key: string
 
   /**
-   * @param id Any text. Left out: 32 random hex characters. Empty: as no session, with one warning.
+   * @param id Any text. Left out or undefined: 32 random hex characters, another session each time. Empty: as no session,
+   *   with one warning.
    * @throws TypeError when an argument is of the wrong type.
    */
   constructor(id?: string, options?: SessionOptions)
@@ -93,19 +94,19 @@ export class Session {
    */
   lane(name: string): Session {
     if (typeof name !== 'string') throw expected('`name` to be a string', kind(name))
-    return new Session(this.id, new Identity(derivedKey('lane', this.#base, name), this))
+    return made(this.id, new Identity(derivedKey('lane', this.#base, name), this))
   }
 
   /** A sub-agent's session, which remembers its parent. Named: the same key each time. Unnamed: a random one. */
   child(name?: string): Session {
-    if (name === undefined) return new Session(undefined, new Identity(randomKey(), this))
+    if (name === undefined) return made(undefined, new Identity(randomKey(), this))
     if (typeof name !== 'string') throw expected('`name` to be a string', kind(name))
-    return new Session(`${this.id}/${name}`, new Identity(derivedKey('child', this.#base, name), this))
+    return made(`${this.id}/${name}`, new Identity(derivedKey('child', this.#base, name), this))
   }
 
   /** A conversation that begins with this one's history. With `shareCache` it keeps this one's key, and so its backend. */
   fork(options: { readonly shareCache?: boolean } = {}): Session {
-    return new Session(undefined, new Identity(options.shareCache === true ? this.#key : randomKey(), this))
+    return made(undefined, new Identity(options.shareCache === true ? this.#key : randomKey(), this))
   }
 
   /**
@@ -148,13 +149,21 @@ export class Session {
 
 Object.defineProperty(Session.prototype, FRAME, { value: 'session' })
 
+// Not in the class: a class that names itself loses its name to a bundler, and shows as _Session.
+function made(id: string | undefined, identity: Identity): Session {
+  return new Session(id, identity)
+}
+
 function checkOptions(options: SessionOptions): void {
   if (typeof options !== 'object' || options === null) throw expected('session options to be an object', kind(options))
-  const { namespace, secret } = options
-  if (namespace !== undefined && typeof namespace !== 'string')
-    throw expected('`namespace` to be a string', kind(namespace))
-  if (secret !== undefined && (typeof secret !== 'string' || secret === '')) {
-    throw expected('`secret` to be a string that is not empty', kind(secret))
+  // Said but undefined is a mistake, such as a variable that is not set, and would send the id as it is.
+  for (const [name, value] of Object.entries(options)) {
+    if (name !== 'namespace' && name !== 'secret') {
+      throw expected('session options to be `namespace` and `secret`', quoted(name))
+    }
+    if (typeof value !== 'string' || value === '') {
+      throw expected(`\`${name}\` to be a string that is not empty`, value === '' ? 'an empty one' : kind(value))
+    }
   }
 }
 
@@ -175,7 +184,7 @@ function restored(state: SessionState, ancestors: number): Session {
   if (!sound) throw expected('`state` to be what `toJSON()` of a session returned', kind(state))
   // Ancestors beyond all use are let go: a conversation may be forked at every turn, and a state may be forged.
   const parent = state.parent && ancestors > 0 ? restored(state.parent, ancestors - 1) : undefined
-  return new Session(state.id, new Identity(state.key, parent, state.epoch))
+  return made(state.id, new Identity(state.key, parent, state.epoch))
 }
 
 function iteratorIn<T>(session: Session, source: AsyncIterator<T>): AsyncIterator<T> {
