@@ -28,11 +28,14 @@ export function settings(args: readonly string[]): Settings | undefined {
     .option('--json', 'print one line of JSON with the figures, and nothing else', false)
     .option('--conversations <n>', 'conversations at once', number(1, 99), 12)
     .option('--turns <n>', 'turns of each', number(1, 16), 8)
-    .option('--speed <n>', 'play so many times faster than in life', number(1, 1_000), 1)
+    .option('--speed <n>', 'play so many times faster; times to first token shrink with it', number(1, 1_000), 1)
     .option('--replicas <n>', 'LLM replicas behind the balancer (default: 4, with --trace 8)', number(1, 26))
     .option('--cache-tokens <n>', 'prefix cache of each replica, in tokens', number(blockTokens), 1_000_000)
     .option('--seed <n>', 'for everything random', number(0), 1)
-    .option('--trace <file>', 'replay real sessions instead (JSON lines, gzipped or not)')
+    .option(
+      '--trace <file>',
+      'replay real sessions instead: JSON lines, gzipped or not, each {"session", "blockTokens", "requests": [{"t", "model", "in", "out", "blocks": [[first, last]], "agent"?}]}',
+    )
     .option('--sessions <n>', 'with --trace: only its first sessions', number(1))
     .exitOverride()
     .showSuggestionAfterError(false)

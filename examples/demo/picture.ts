@@ -12,7 +12,8 @@ export interface Played {
   readonly figures: Figures | TraceFigures
 }
 
-const width = 100
+// What wraps is no picture. Where there is no terminal, a page has a hundred.
+const width = Math.min(process.stdout.columns || 100, 100)
 const cellWidth = 5
 const colours = ['cyan', 'yellow', 'magenta', 'green', 'blue', 'red'] as const
 const bars = '▁▂▃▄▅▆▇█'
@@ -29,14 +30,22 @@ export function picture(arms: readonly Played[], turns: number): string {
     return [
       line('', ({ arm }) => styleText('bold', arm.name.padEnd(column))),
       ...(fits ? [] : [line('', ({ arm }) => arm.about)]),
+      line('turn', () => numbers(turns).padEnd(column)),
       ...ids.map((id) =>
         line(id, ({ calls, replicas }) => row(calls, id, turns, replicas) + ' '.repeat(column - turns * cellWidth)),
       ),
     ].join('\n')
   })
   const abouts = fits ? arms.map(({ arm }) => `${arm.name}: ${arm.about}`) : []
-  const legend = 'A▇87: replica A served the turn and had 87 % of its prompt in its cache'
-  return [legend, ...abouts, '', blocks.join('\n\n')].join('\n')
+  const legend = [
+    'A▇87: replica A served the turn and had 87 % of its prompt in its cache.',
+    'All conversations begin with the same system prompt, so that even a first turn may find some.',
+  ]
+  return [...legend, ...abouts, '', blocks.join('\n\n')].join('\n')
+}
+
+function numbers(turns: number): string {
+  return Array.from({ length: turns }, (_, index) => String(index + 1).padEnd(cellWidth)).join('')
 }
 
 /** Always `turns * cellWidth` wide; `padEnd` would count the colour codes. */
@@ -87,7 +96,7 @@ export function table(arms: readonly Played[]): string {
   add('  90th percentile', ({ figures }) => ms(figures.ttftMs.p90))
   add('replicas per conversation, mean', ({ figures }) => String(figures.replicasPerConversation.mean))
   add('  most', ({ figures }) => String(figures.replicasPerConversation.max))
-  add(isTrace ? 'side calls by replica' : 'sidecars by replica', sidecars)
+  add(isTrace ? 'side calls by replica' : 'title calls by replica', sidecars)
   if (isTrace)
     add(
       'busiest replica, over the mean',
