@@ -66,7 +66,7 @@ describe('what the README says', () => {
     const [, share, bareShare] = readme.match(/In the demo (\d+) % .* with round robin about (\d+) % does/) ?? []
     expect(Math.round(pinned.cachedShare * 100)).toBe(Number(share))
     expect(pinned.cachedShare).toBeGreaterThan(pinned.possibleShare - 0.005)
-    expect(Math.abs(bare.cachedShare * 100 - Number(bareShare))).toBeLessThan(6)
+    expect(Math.abs(bare.cachedShare * 100 - Number(bareShare))).toBeLessThan(10)
     expect(pinned.processedTokens).toBeLessThan(bare.processedTokens / 2)
   })
 

@@ -1,6 +1,6 @@
 import { runWithoutSession, runWithSession, Session } from 'llm-affinity'
-import { type Recorder, startRecorder } from 'llm-affinity-testkit'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { recorder } from '../support/recorder.ts'
 import { seams } from '../support/seams.ts'
 import { keysAt } from '../support/wire.ts'
 
@@ -25,12 +25,7 @@ vi.mock('../../packages/llm-affinity/src/policy.ts', async (original) => failing
 vi.mock('../../packages/llm-affinity/src/session.ts', async (original) => failing(await original<object>()))
 vi.mock('../../packages/llm-affinity/src/key.ts', async (original) => failing(await original<object>()))
 
-let server: Recorder
-beforeAll(async () => {
-  server = await startRecorder()
-})
-afterAll(() => server.close())
-beforeEach(() => server.clear())
+const server = await recorder()
 afterEach(() => {
   fault.in = ''
 })

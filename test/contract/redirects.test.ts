@@ -1,22 +1,14 @@
 import { runWithSession } from 'llm-affinity'
-import { type RecordedRequest, type Recorder, startRecorder } from 'llm-affinity-testkit'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { RecordedRequest } from 'llm-affinity-testkit'
+import { describe, expect, it } from 'vitest'
+import { recorder } from '../support/recorder.ts'
 import { type Connection, seams } from '../support/seams.ts'
 import { keysAt, NAMES } from '../support/wire.ts'
 
 const STATUSES = [301, 302, 303, 307, 308]
 
-let home: Recorder
-let foreign: Recorder
-beforeAll(async () => {
-  home = await startRecorder()
-  foreign = await startRecorder()
-})
-afterAll(() => Promise.all([home.close(), foreign.close()]))
-beforeEach(() => {
-  home.clear()
-  foreign.clear()
-})
+const home = await recorder()
+const foreign = await recorder()
 
 async function called(connection: Connection): Promise<void> {
   try {

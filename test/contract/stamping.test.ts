@@ -1,15 +1,10 @@
 import { runWithoutSession, runWithSession, Session } from 'llm-affinity'
-import { type Recorder, startRecorder } from 'llm-affinity-testkit'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { recorder } from '../support/recorder.ts'
 import { type Connection, seams } from '../support/seams.ts'
 import { keysAt, NAMES } from '../support/wire.ts'
 
-let server: Recorder
-beforeAll(async () => {
-  server = await startRecorder()
-})
-afterAll(() => server.close())
-beforeEach(() => server.clear())
+const server = await recorder()
 
 async function connected(connection: Connection, use: () => Promise<unknown>): Promise<void> {
   try {

@@ -3,23 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Anthropic from '@anthropic-ai/sdk'
 import { affinityFetch, runWithSession, Session, withAffinity } from 'llm-affinity'
-import { type Recorder, startRecorder } from 'llm-affinity-testkit'
 import OpenAI, { AzureOpenAI } from 'openai'
 import { AzureOpenAI as AzureOpenAI6 } from 'openai6'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { recorder } from '../support/recorder.ts'
 import { keyOn, keysAt } from '../support/wire.ts'
 
-let home: Recorder
-let foreign: Recorder
-beforeAll(async () => {
-  home = await startRecorder()
-  foreign = await startRecorder()
-})
-afterAll(() => Promise.all([home.close(), foreign.close()]))
-beforeEach(() => {
-  home.clear()
-  foreign.clear()
-})
+const home = await recorder()
+const foreign = await recorder()
 
 const KEY = 'conversation-42'
 const messages = [{ role: 'user' as const, content: 'hello' }]

@@ -1,19 +1,10 @@
 import { affinityFetch, type Fetch, runWithSession, Session } from 'llm-affinity'
-import { type Recorder, startRecorder } from 'llm-affinity-testkit'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { recorder } from '../support/recorder.ts'
 import { keyOn, keysAt } from '../support/wire.ts'
 
-let home: Recorder
-let foreign: Recorder
-beforeAll(async () => {
-  home = await startRecorder()
-  foreign = await startRecorder()
-})
-afterAll(() => Promise.all([home.close(), foreign.close()]))
-beforeEach(() => {
-  home.clear()
-  foreign.clear()
-})
+const home = await recorder()
+const foreign = await recorder()
 
 const KEY = 'conversation-42'
 const inScope = <T>(fn: () => T): T => runWithSession(KEY, fn)

@@ -1,22 +1,14 @@
 import { affinityFetch, patchGlobalFetch, runWithSession, Session, withAffinity } from 'llm-affinity'
-import { type Recorder, startRecorder } from 'llm-affinity-testkit'
+import type { Recorder } from 'llm-affinity-testkit'
 import OpenAI from 'openai'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
+import { recorder } from '../support/recorder.ts'
 import { keysAt } from '../support/wire.ts'
 
-let home: Recorder
-let foreign: Recorder
-beforeAll(async () => {
-  home = await startRecorder()
-  foreign = await startRecorder()
-})
-afterAll(() => Promise.all([home.close(), foreign.close()]))
+const home = await recorder()
+const foreign = await recorder()
 
 const original = globalThis.fetch
-beforeEach(() => {
-  home.clear()
-  foreign.clear()
-})
 afterEach(() => {
   globalThis.fetch = original
 })

@@ -3,10 +3,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { affinityFetch, runWithoutSession, runWithSession, Session } from 'llm-affinity'
 import { affinityInterceptor } from 'llm-affinity/undici'
-import { type Recorder, startRecorder } from 'llm-affinity-testkit'
 import * as undici8 from 'undici'
 import * as undici7 from 'undici7'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { recorder } from '../support/recorder.ts'
 import { keysAt } from '../support/wire.ts'
 
 type Undici = typeof undici8
@@ -14,17 +14,8 @@ type Interceptor = undici8.Dispatcher.DispatcherComposeInterceptor
 
 const KEY = 'conversation-42'
 
-let home: Recorder
-let foreign: Recorder
-beforeAll(async () => {
-  home = await startRecorder()
-  foreign = await startRecorder()
-})
-afterAll(() => Promise.all([home.close(), foreign.close()]))
-beforeEach(() => {
-  home.clear()
-  foreign.clear()
-})
+const home = await recorder()
+const foreign = await recorder()
 
 /** An interceptor of a user's own, which wraps the handler of each dispatch. */
 const logging: Interceptor = (dispatch) => (options, handler) =>

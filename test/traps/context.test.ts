@@ -4,18 +4,13 @@ import { type Content, GoogleGenAI } from '@google/genai'
 import { ChatOpenAI } from '@langchain/openai'
 import DataLoader from 'dataloader'
 import { affinityFetch, affinityHeaders, currentSession, runWithSession, Session, withAffinity } from 'llm-affinity'
-import { type Recorder, startRecorder } from 'llm-affinity-testkit'
 import pLimit from 'p-limit'
 import PQueue from 'p-queue'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { recorder } from '../support/recorder.ts'
 import { keyOn, keysAt } from '../support/wire.ts'
 
-let server: Recorder
-beforeAll(async () => {
-  server = await startRecorder()
-})
-afterAll(() => server.close())
-beforeEach(() => server.clear())
+const server = await recorder()
 
 const IDS = Array.from({ length: 8 }, (_, i) => `conversation-${i}`)
 

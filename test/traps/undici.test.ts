@@ -1,19 +1,14 @@
 import { patchGlobalFetch, runWithSession } from 'llm-affinity'
 import { affinityInterceptor } from 'llm-affinity/undici'
-import { type Recorder, startRecorder } from 'llm-affinity-testkit'
 import * as undici8 from 'undici'
 import * as undici7 from 'undici7'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { recorder } from '../support/recorder.ts'
 import { keysAt } from '../support/wire.ts'
 
 type Undici = typeof undici8
 
-let server: Recorder
-beforeAll(async () => {
-  server = await startRecorder()
-})
-afterAll(() => server.close())
-beforeEach(() => server.clear())
+const server = await recorder()
 
 const IDS = Array.from({ length: 5 }, (_, i) => `conversation-${i}`)
 
