@@ -66,8 +66,11 @@ describe('what the README says', () => {
     const [, share, bareShare] = readme.match(/In the demo (\d+) % .* with round robin about (\d+) % does/) ?? []
     expect(Math.round(pinned.cachedShare * 100)).toBe(Number(share))
     expect(pinned.cachedShare).toBeGreaterThan(pinned.possibleShare - 0.005)
-    expect(Math.abs(bare.cachedShare * 100 - Number(bareShare))).toBeLessThan(10)
-    expect(pinned.processedTokens).toBeLessThan(bare.processedTokens / 2)
+    expect(Math.abs(bare.cachedShare * 100 - Number(bareShare))).toBeLessThan(12)
+    // How round robin falls depends on timing, so its figures have room.
+    const [, fewer] = readme.match(/process about (\d+) % fewer prompt tokens/) ?? []
+    const saved = 100 * (1 - pinned.processedTokens / bare.processedTokens)
+    expect(Math.abs(saved - Number(fewer))).toBeLessThan(15)
   })
 
   it('of files is true: every link leads to one', () => {

@@ -22,7 +22,7 @@ function failing<Module extends object>(module: Module): Module {
 
 vi.mock('../../packages/llm-affinity/src/carriers.ts', async (original) => failing(await original<object>()))
 vi.mock('../../packages/llm-affinity/src/policy.ts', async (original) => failing(await original<object>()))
-vi.mock('../../packages/llm-affinity/src/session.ts', async (original) => failing(await original<object>()))
+vi.mock('../../packages/llm-affinity/src/speaking.ts', async (original) => failing(await original<object>()))
 vi.mock('../../packages/llm-affinity/src/key.ts', async (original) => failing(await original<object>()))
 
 const server = await recorder()

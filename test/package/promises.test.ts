@@ -14,17 +14,37 @@ const sources = readdirSync(join(core, 'src')).filter((name) => name.endsWith('.
 
 // Who may import whom, as docs/architecture.md draws it.
 const FLOORS: Record<string, readonly string[]> = {
-  'index.ts': ['client.ts', 'fetch.ts', 'gateways.ts', 'headers.ts', 'policy.ts', 'session.ts'],
+  'index.ts': ['client.ts', 'fetch.ts', 'gateways.ts', 'headers.ts', 'policy.ts', 'session.ts', 'speaking.ts'],
   'client.ts': ['expected.ts', 'fetch.ts', 'policy.ts'],
-  'fetch.ts': ['carriers.ts', 'expected.ts', 'follow.ts', 'gateways.ts', 'policy.ts', 'session.ts', 'warn.ts'],
-  'follow.ts': ['fetch.ts', 'location.ts', 'session.ts'],
+  'fetch.ts': [
+    'carriers.ts',
+    'expected.ts',
+    'follow.ts',
+    'gateways.ts',
+    'policy.ts',
+    'session.ts',
+    'speaking.ts',
+    'warn.ts',
+  ],
+  'follow.ts': ['fetch.ts', 'location.ts', 'speaking.ts'],
   'location.ts': [],
-  'headers.ts': ['expected.ts', 'policy.ts', 'session.ts'],
-  'undici.ts': ['carriers.ts', 'gateways.ts', 'location.ts', 'policy.ts', 'session.ts', 'warn.ts', 'watch.ts'],
-  'watch.ts': ['scope.ts', 'session.ts', 'warn.ts'],
-  'policy.ts': ['expected.ts', 'gateways.ts', 'session.ts'],
+  'headers.ts': ['expected.ts', 'policy.ts', 'speaking.ts'],
+  'undici.ts': [
+    'carriers.ts',
+    'gateways.ts',
+    'location.ts',
+    'policy.ts',
+    'session.ts',
+    'speaking.ts',
+    'warn.ts',
+    'watch.ts',
+  ],
+  'watch.ts': ['scope.ts', 'speaking.ts', 'warn.ts'],
+  'policy.ts': ['expected.ts', 'gateways.ts', 'session.ts', 'speaking.ts'],
   'carriers.ts': [],
-  'session.ts': ['expected.ts', 'key.ts', 'scope.ts', 'warn.ts'],
+  'speaking.ts': ['expected.ts', 'frame.ts', 'scope.ts', 'session.ts'],
+  'session.ts': ['expected.ts', 'frame.ts', 'key.ts', 'scope.ts', 'warn.ts'],
+  'frame.ts': [],
   'gateways.ts': [],
   'key.ts': ['sha256.ts'],
   'scope.ts': ['#async-context'],
@@ -51,10 +71,10 @@ describe('the floor plan', () => {
     expect(imports(name)).toEqual([...(FLOORS[name] ?? [])].toSorted())
   })
 
-  it('has no file of more than 290 lines, and no import at run time inside a function', () => {
+  it('has no file of more than 240 lines, and no import at run time inside a function', () => {
     for (const name of sources) {
       const text = readFileSync(join(core, 'src', name), 'utf8')
-      expect(text.split('\n').length, name).toBeLessThanOrEqual(290)
+      expect(text.split('\n').length, name).toBeLessThanOrEqual(240)
       expect(text, name).not.toMatch(/\bimport\(|\brequire\(/)
     }
   })

@@ -3,7 +3,8 @@ import { expected, kind } from './expected.js'
 import { type Call, follow, isRedirect, isSafe } from './follow.js'
 import type { Gateway } from './gateways.js'
 import { type AffinityOptions, checked, keyFor, type Origins, type Policy, policyOf } from './policy.js'
-import { runAs, type Session, type Sidecar, speaking } from './session.js'
+import type { Session } from './session.js'
+import { runAs, type Sidecar, speaking } from './speaking.js'
 import { warnOnce } from './warn.js'
 
 /** What every SDK takes as its `fetch`. */

@@ -3,7 +3,7 @@
 
 import type { Fetch } from './fetch.js'
 import { leadsTo } from './location.js'
-import { runAsNobody } from './session.js'
+import { runAsNobody } from './speaking.js'
 
 const STATUSES = [301, 302, 303, 307, 308]
 const MAX_HOPS = 20

@@ -1,6 +1,6 @@
 import { expected, quoted } from './expected.js'
 import { type AffinityOptions, keyFor, policyOf } from './policy.js'
-import { speaking } from './session.js'
+import { speaking } from './speaking.js'
 
 /**
  * The headers that a call to `url` made now would be stamped with, for what no seam reaches: a WebSocket handshake, a

@@ -5,11 +5,5 @@ export { affinityFetch, type Fetch, patchGlobalFetch } from './fetch.js'
 export type { Gateway, GatewayName } from './gateways.js'
 export { affinityHeaders } from './headers.js'
 export type { AffinityOptions, Origins } from './policy.js'
-export {
-  currentSession,
-  runWithoutSession,
-  runWithSession,
-  Session,
-  type SessionOptions,
-  type SessionState,
-} from './session.js'
+export { Session, type SessionOptions, type SessionState } from './session.js'
+export { currentSession, runWithoutSession, runWithSession } from './speaking.js'

@@ -1,6 +1,7 @@
 import { expected, kind, quoted } from './expected.js'
 import { type Gateway, type GatewayName, gateways } from './gateways.js'
-import { isSession, isSidecar, type Session, type Sidecar } from './session.js'
+import { isSession, type Session } from './session.js'
+import { isSidecar, type Sidecar } from './speaking.js'
 
 /**
  * Where requests may be stamped: an origin, or a URL whose path is a prefix that counts in whole segments

@@ -2,7 +2,8 @@ import { type DispatchHeaders, hasDispatchHeader, restampDispatchHeaders, stampD
 import type { Gateway } from './gateways.js'
 import { leadsTo } from './location.js'
 import { type AffinityOptions, keyFor, policyOf } from './policy.js'
-import { isSidecar, type Session, type Sidecar, speaking } from './session.js'
+import type { Session } from './session.js'
+import { isSidecar, type Sidecar, speaking } from './speaking.js'
 import { warnOnce } from './warn.js'
 import { type Watch, watched } from './watch.js'
 

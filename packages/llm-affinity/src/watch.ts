@@ -4,7 +4,7 @@
 // delegate, and not a Proxy or a prototype: handlers have private fields, and this is on the path of every chunk.
 
 import { current, enter } from './scope.js'
-import { runAsNobody } from './session.js'
+import { runAsNobody } from './speaking.js'
 import { warnOnce } from './warn.js'
 
 /** What is told of a request on its way. */
