@@ -21,7 +21,7 @@ export class Sidecar {
 
 Object.defineProperty(Sidecar.prototype, FRAME, { value: 'sidecar' })
 
-const NOBODY = { [FRAME]: 'nobody' }
+const NOBODY: object = { [FRAME]: 'nobody' }
 
 export function isSidecar(value: unknown): value is Sidecar {
   return frameOf(value) === 'sidecar'
@@ -72,12 +72,12 @@ export function speaking(bound: Session | undefined): Session | Sidecar | undefi
   return bound ?? here
 }
 
-/** Runs `fn` in the scope of a speaker, where there is such a thing. */
-export function runAs<T>(speaker: Session | Sidecar, fn: () => T): T {
-  return hasContext ? enter(speaker, fn) : fn()
+/** Runs `fn` in the scope of a speaker or of nobody, where there is such a thing as a scope. */
+export function runAs<T>(frame: object, fn: () => T): T {
+  return hasContext ? enter(frame, fn) : fn()
 }
 
 /** Runs `fn` where no seam stamps anything: for the hops of a request that has left the origin it was meant for. */
 export function runAsNobody<T>(fn: () => T): T {
-  return hasContext ? enter(NOBODY, fn) : fn()
+  return runAs(NOBODY, fn)
 }

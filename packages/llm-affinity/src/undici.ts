@@ -175,25 +175,25 @@ class AwaitedHops {
   readonly #bySession = new WeakMap<object, string[]>()
 
   await(speaker: Session | Sidecar, origin: string): void {
-    const origins = this.#of(speaker)
+    const session = sessionOf(speaker)
+    const origins = this.#bySession.get(session) ?? []
+    this.#bySession.set(session, origins)
     origins.push(origin)
     // Those that nobody followed. A call of the session's own to such an origin goes out unstamped, once.
     if (origins.length > MAX_AWAITED_HOPS) origins.shift()
   }
 
   take(speaker: Session | Sidecar, request: DispatchRequest): boolean {
-    const origins = this.#of(speaker)
-    const at = origins.length === 0 ? -1 : origins.findIndex((origin) => isTo(request, origin))
-    if (at >= 0) origins.splice(at, 1)
+    const origins = this.#bySession.get(sessionOf(speaker))
+    const at = origins?.findIndex((origin) => isTo(request, origin)) ?? -1
+    if (at >= 0) origins?.splice(at, 1)
     return at >= 0
   }
+}
 
-  #of(speaker: Session | Sidecar): string[] {
-    const session = isSidecar(speaker) ? (speaker.session ?? speaker) : speaker
-    const origins = this.#bySession.get(session) ?? []
-    this.#bySession.set(session, origins)
-    return origins
-  }
+// A bound session makes a sidecar for each call.
+function sessionOf(speaker: Session | Sidecar): object {
+  return isSidecar(speaker) ? (speaker.session ?? speaker) : speaker
 }
 
 // Also where an interceptor above us has put an address in the place of the name, which is then in the Host header. To
