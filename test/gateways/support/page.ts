@@ -1,0 +1,31 @@
+import { snippetsOf } from '../../support/snippets.ts'
+import type { Backends, StartOptions } from './program.ts'
+
+/** Where pages say that the gateway listens, and where its backends do. Tests put free ports in their place. */
+const GATEWAY_PORT = 4000
+const BACKENDS = ['127.0.0.1:9001', '127.0.0.1:9002', '127.0.0.1:9003'] as const
+
+/**
+ * The config that a page of docs/gateways shows, for this port and these backends.
+ *
+ * @param language The word after the fence of the block; of several such blocks, the first.
+ */
+export async function configOf(
+  name: string,
+  language: string,
+  port: number,
+  backends: Backends,
+  { edit = (config) => config }: StartOptions = {},
+): Promise<string> {
+  const page = `docs/gateways/${name}.md`
+  const block = (await snippetsOf(page)).find((each) => each.language === language)
+  if (block === undefined) throw new Error(`${page} has no block of ${language}`)
+  const config = edit(block.code)
+  for (const address of BACKENDS) {
+    if (!config.includes(address)) throw new Error(`${page} does not name the backend ${address}`)
+  }
+  return BACKENDS.reduce(
+    (text, address, at) => text.replaceAll(address, new URL(backends[at]?.origin ?? '').host),
+    config.replaceAll(String(GATEWAY_PORT), String(port)),
+  )
+}

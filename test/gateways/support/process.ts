@@ -1,0 +1,98 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface ProcessOptions {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Asked again and again until it gives true; what it throws counts as false. */
+  readonly ready: () => Promise<boolean>
+  /** Milliseconds that it may take to be ready. @default 60_000 */
+  readonly patience?: number
+  /** @default 'SIGTERM' */
+  readonly signal?: NodeJS.Signals
+}
+
+/** A child process that is ready. */
+export interface Process extends AsyncDisposable {
+  readonly pid: number
+  said(): string
+  stop(): Promise<void>
+}
+
+const running = new Set<ChildProcess>()
+// Also when the tests' own process is ended early.
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** Starts a program and waits until it is ready. Rejects with what it wrote where it ends before, or is not ready in time. */
+export async function startProcess(
+  binary: string,
+  args: readonly string[],
+  { cwd, env, ready, patience = 60_000, signal = 'SIGTERM' }: ProcessOptions,
+): Promise<Process> {
+  const child = spawn(binary, args, {
+    env: { ...process.env, NODE_OPTIONS: undefined, FORCE_COLOR: undefined, NO_COLOR: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    ...(cwd !== undefined && { cwd }),
+  })
+  running.add(child)
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      said += text
+    })
+  }
+  let hasEnded = false
+  const end = new Promise<void>((resolve) => {
+    const ended = (): void => {
+      hasEnded = true
+      running.delete(child)
+      resolve()
+    }
+    child.once('close', ended)
+    child.once('error', (error) => {
+      said += String(error)
+      ended()
+    })
+  })
+  const stop = async (): Promise<void> => {
+    if (hasEnded) return
+    child.kill(signal)
+    // Some wait for open connections to end by themselves.
+    const late = setTimeout(() => child.kill('SIGKILL'), 3000)
+    await end
+    clearTimeout(late)
+  }
+  const until = Date.now() + patience
+  while (!(await ready().catch(() => false))) {
+    if (hasEnded || Date.now() > until) {
+      await stop()
+      throw new Error(`${binary} ${hasEnded ? 'ended before it was' : 'did not become'} ready. It said: ${said}`)
+    }
+    await sleep(50)
+  }
+  return { pid: child.pid ?? 0, said: () => said, stop, [Symbol.asyncDispose]: stop }
+}
+
+/** Ready when this URL is answered at all, or as `is` says. */
+export function answers(url: string, is: (response: Response) => boolean = () => true): () => Promise<boolean> {
+  return async () => {
+    const response = await fetch(url, { signal: AbortSignal.timeout(2000) })
+    await response.body?.cancel()
+    return is(response)
+  }
+}
+
+/** A port of the loopback interface that nothing listens on. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no port')
+  return address.port
+}
