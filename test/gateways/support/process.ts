@@ -77,6 +77,18 @@ export async function startProcess(
   return { pid: child.pid ?? 0, said: () => said, stop, [Symbol.asyncDispose]: stop }
 }
 
+/** Does something to a program, and waits until it has written this text once more than before. */
+export async function saysOnceMore({ said }: Process, text: string, act: () => void, patience = 10_000): Promise<void> {
+  const times = (): number => said().split(text).length
+  const before = times()
+  act()
+  const until = Date.now() + patience
+  while (times() === before) {
+    if (Date.now() > until) throw new Error(`It did not say "${text}". It said: ${said()}`)
+    await sleep(20)
+  }
+}
+
 /** Ready when this URL is answered at all, or as `is` says. */
 export function answers(url: string, is: (response: Response) => boolean = () => true): () => Promise<boolean> {
   return async () => {

@@ -38,8 +38,8 @@ export interface Running extends AsyncDisposable {
   readonly origin: string
   /** All that it has written so far, for messages. */
   said(): string
-  /** Has it read its config again, where it can do so without stopping. */
-  readonly reload?: () => Promise<void>
+  /** Has it read its config again, with these changes, where it can do so without stopping. Resolves when the new one is in use. */
+  readonly reload?: (options?: StartOptions) => Promise<void>
   /** Ends it, by pid, and waits for its end. Later calls do nothing. */
   stop(): Promise<void>
 }

@@ -1,0 +1,7 @@
+import type { Program } from '../support/program.ts'
+import { caddy } from './caddy.ts'
+import { haproxy } from './haproxy.ts'
+import { nginx } from './nginx.ts'
+
+/** What `npm run gateways:install` brings. It runs before anything is built: a program imports no package of ours, but for types. */
+export const programs: readonly Program[] = [caddy, nginx, haproxy]

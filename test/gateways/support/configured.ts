@@ -1,0 +1,57 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { folderOf } from './folder.ts'
+import { configOf } from './page.ts'
+import { answers, freePort, type Process, startProcess } from './process.ts'
+import type { Backends, Running, StartOptions } from './program.ts'
+
+/** How a program is run that is told all by one file. */
+export interface Configured {
+  readonly binary: string
+  /** Its page in docs/gateways, and the language of the block that is its config there. */
+  readonly page: string
+  readonly language: string
+  /** What that file is called, in the folder that the program is started in. */
+  readonly file: string
+  args(folder: string): readonly string[]
+  env?(folder: string): Readonly<Record<string, string>>
+  /** Has the new config read; resolves when it is what answers. */
+  reload?(running: Process, folder: string): Promise<void>
+}
+
+/** Starts it in a folder of its own, on a free port, with the config of its page. Both go when it is stopped. */
+export async function startConfigured(
+  { binary, page, language, file, args, env, reload }: Configured,
+  backends: Backends,
+  options: StartOptions = {},
+): Promise<Running> {
+  const port = await freePort()
+  const origin = `http://127.0.0.1:${port}`
+  const folder = await folderOf({ [file]: await configOf(page, language, port, backends, options) })
+  try {
+    const child = await startProcess(binary, args(folder.path), {
+      cwd: folder.path,
+      ready: answers(origin),
+      ...(env !== undefined && { env: env(folder.path) }),
+    })
+    const stop = async (): Promise<void> => {
+      await child.stop()
+      await folder.remove()
+    }
+    return {
+      origin,
+      said: child.said,
+      stop,
+      [Symbol.asyncDispose]: stop,
+      ...(reload !== undefined && {
+        reload: async (again: StartOptions = options) => {
+          await writeFile(join(folder.path, file), await configOf(page, language, port, backends, again))
+          await reload(child, folder.path)
+        },
+      }),
+    }
+  } catch (error) {
+    await folder.remove()
+    throw error
+  }
+}
