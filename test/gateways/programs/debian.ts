@@ -1,7 +1,8 @@
 // Programs of Debian's own packages. They are unpacked into our folder and not installed: no service starts, no user is
 // made, and apt's own state is left as it is.
 
-import { existsSync, globSync, rmSync } from 'node:fs'
+import { existsSync, globSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { command } from '../support/command.ts'
 import { installed } from '../support/installed.ts'
@@ -83,22 +84,35 @@ async function unpack(name: string, folder: string): Promise<string> {
 
 /** The package, and those that it needs and this machine has not. */
 async function download(name: string, cache: string): Promise<readonly string[]> {
-  const own = ['-qq', '-y', '-o', `Dir::Cache=${cache}`, '-o', `Dir::Log=${cache}`, '-o', 'Debug::NoLocking=true']
-  const flags = [...own, '-o', 'APT::Sandbox::User=root', '--no-install-recommends']
-  const get = (more: readonly string[]): Promise<string> =>
-    command('apt-get', [...flags, ...more, 'install', '--download-only', '--reinstall', name])
+  const into = [`Dir::Cache=${cache}`]
+  const get = (options: readonly string[]): Promise<string> =>
+    apt([...into, ...options], ['install', '--no-install-recommends', '--download-only', '--reinstall', name])
   try {
     await get([])
   } catch (error) {
     if (error instanceof Error && error.message.includes('ENOENT')) {
       throw new Error('it comes from the packages of Debian 12, and there is no apt-get here')
     }
-    // The machine has no lists of packages, or older ones than the packages are: with lists of our own.
-    const lists = ['-o', `Dir::State::lists=${cache}/lists`]
-    await command('apt-get', [...flags, ...lists, 'update'])
-    await get(lists)
+    // The machine has no lists of packages, or some that are older than the packages.
+    lists ??= fetchLists()
+    await get([`Dir::State::lists=${await lists}`])
   }
   return globSync(`${cache}/archives/*.deb`)
+}
+
+let lists: Promise<string> | undefined
+async function fetchLists(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'llm-affinity-'))
+  process.once('exit', () => rmSync(folder, { recursive: true }))
+  mkdirSync(join(folder, 'partial'))
+  await apt([`Dir::Cache=${folder}`, `Dir::State::lists=${folder}`], ['update'])
+  return folder
+}
+
+// Without its locks and its user: it writes where we say, and nowhere else.
+function apt(options: readonly string[], words: readonly string[]): Promise<string> {
+  const all = [...options, 'Dir::Log=/dev/null', 'Debug::NoLocking=true', 'APT::Sandbox::User=root']
+  return command('apt-get', ['-qq', '-y', ...all.flatMap((option) => ['-o', option]), ...words])
 }
 
 // `1:2.6.12-1+deb12u4` is Debian's fourth update of its first packaging of 2.6.12.

@@ -12,9 +12,14 @@ export function receiptOf(folder: string): string | undefined {
   }
 }
 
-/** Empties the folder, has it filled, and leaves there what `bring` gives as the receipt. */
+/** Empties the folder, has it filled, and leaves there what `bring` gives as the receipt. Where that fails, nothing is left. */
 export async function fill(folder: string, bring: () => Promise<string>): Promise<void> {
   rmSync(folder, { recursive: true, force: true })
   mkdirSync(folder, { recursive: true })
-  writeFileSync(join(folder, RECEIPT), await bring())
+  try {
+    writeFileSync(join(folder, RECEIPT), await bring())
+  } catch (error) {
+    rmSync(folder, { recursive: true, force: true })
+    throw error
+  }
 }
