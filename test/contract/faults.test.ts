@@ -35,7 +35,7 @@ const STRICT = { name: 'strict', headers: ['x-session-id', 'x-litellm-session-id
 describe.each(seams)('$name', (seam) => {
   const isDispatch = seam.name.startsWith('undici')
 
-  it.each(['speaking', 'keyFor', isDispatch ? 'stampDispatchHeaders' : 'stampHeaders'])(
+  it.each(['speaking', 'stampOf', isDispatch ? 'stampDispatchHeaders' : 'stampHeaders'])(
     'sends a request once and unstamped when %s fails, and stamps again when it does not',
     async (name) => {
       const it = seam.connect(server.origin, {})
@@ -92,7 +92,7 @@ it('says so once, however often it happens, and names no id, key or URL', async 
   process.on('warning', listen)
   vi.resetModules()
   const fresh = await import('llm-affinity')
-  fault.in = 'keyFor'
+  fault.in = 'stampOf'
   const send = fresh.affinityFetch()
   for (let i = 0; i < 3; i++) {
     await fresh.runWithSession('conversation-42', () => send(`${server.origin}/v1/models`))

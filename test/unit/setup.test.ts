@@ -20,7 +20,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
     [
       'an unknown gateway',
       () => affinityFetch({ gateway: 'lightllm' as never }),
-      /`gateway` to be one of generic, .*olla.*, got "lightllm"/,
+      /`gateway` to be one of aibrix, .*olla.*, got "lightllm"/,
     ],
     [
       'a gateway of no kind',
@@ -93,7 +93,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
     [
       'an option that is none',
       () => affinityFetch({ origin: 'http://a' } as never),
-      /options to be `gateway`, `origins` and `session`, got "origin"/,
+      /options to be `gateway`, `origins`, `session` and `onOutcome`, got "origin"/,
     ],
     ['an option of another seam', () => withAffinity(client, { fetch } as never), /got "fetch"/],
     [

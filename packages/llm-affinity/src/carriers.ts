@@ -11,8 +11,19 @@ export type DispatchHeaders = Record<string, unknown> | unknown[]
  * A copy of fetch headers with `value` under each of `names`, or undefined where nothing may be added: the caller has
  * set one of them, in any letter case, or they cannot be read twice. The original is never written to: a Headers that
  * two calls share would pin both to one session.
+ *
+ * @param also One more, which does not keep the others from being added where the caller has set it.
  */
-export function stampHeaders(given: unknown, names: readonly string[], value: string): FetchHeaders | undefined {
+export function stampHeaders(
+  given: unknown,
+  names: readonly string[],
+  value: string,
+  also?: readonly [name: string, value: string],
+): FetchHeaders | undefined {
+  if (also !== undefined) {
+    const headers = stampHeaders(given, names, value)
+    return headers && (stampHeaders(headers, [also[0]], also[1]) ?? headers)
+  }
   if (given === undefined) return set({}, names, value)
   if (typeof given !== 'object' || given === null) return undefined
   if (!isIterable(given)) return hasName(Object.keys(given), names) ? undefined : set({ ...given }, names, value)
@@ -28,7 +39,12 @@ export function stampDispatchHeaders(
   given: unknown,
   names: readonly string[],
   value: unknown,
+  also?: readonly [name: string, value: unknown],
 ): DispatchHeaders | undefined {
+  if (also !== undefined) {
+    const headers = stampDispatchHeaders(given, names, value)
+    return headers && (stampDispatchHeaders(headers, [also[0]], also[1]) ?? headers)
+  }
   if (given === null || given === undefined) return set({}, names, value)
   if (typeof given !== 'object') return undefined
   if (!isIterable(given)) return hasName(Object.keys(given), names) ? undefined : set({ ...given }, names, value)
@@ -60,6 +76,18 @@ export function restampDispatchHeaders(headers: DispatchHeaders, names: readonly
 export function hasDispatchHeader(headers: unknown, name: string): boolean {
   if (typeof headers !== 'object' || headers === null) return false
   return Array.isArray(headers) ? headers.some((each, i) => i % 2 === 0 && hasName([each], [name])) : name in headers
+}
+
+/** The value of a response header, an object's or a raw list's; several are read as fetch reads them. */
+export function readDispatchHeader(headers: unknown, name: string): string | undefined {
+  const found: unknown[] = Array.isArray(headers)
+    ? headers.filter((_, i) => i % 2 === 1 && hasName([headers[i - 1]], [name]))
+    : [Object(headers)[name]].flat()
+  return found[0] === undefined ? undefined : found.map(asCharacters).join(', ')
+}
+
+function asCharacters(value: unknown): string {
+  return value instanceof Uint8Array ? String.fromCharCode(...value) : String(value)
 }
 
 function set<Value>(headers: Record<string, Value>, names: readonly string[], value: Value): Record<string, Value> {

@@ -1,8 +1,18 @@
-import { type FetchHeaders, stampHeaders } from './carriers.js'
+import { withField } from './body.js'
+import { stampHeaders } from './carriers.js'
 import { expected, kind } from './expected.js'
 import { type Call, follow, isRedirect, isSafe } from './follow.js'
-import type { Gateway } from './gateways.js'
-import { type AffinityOptions, checked, keyFor, type Origins, type Policy, policyOf } from './policy.js'
+import { heard } from './outcomes.js'
+import {
+  type AffinityOptions,
+  checked,
+  type Origins,
+  type Place,
+  type Policy,
+  policyOf,
+  type Stamp,
+  stampOf,
+} from './policy.js'
 import type { Session } from './session.js'
 import { runAs, type Sidecar, speaking } from './speaking.js'
 import { warnOnce } from './warn.js'
@@ -49,7 +59,13 @@ export function stamping(policy: Policy, send: Fetch): Fetch {
     const { input, init, follows, speaker } = call
     // What is below us speaks for the same session as we do, bound or not.
     const answer = policy.session === undefined ? send(input, init) : runAs(speaker, () => send(input, init))
-    return follows ? answer.then((response) => followed(send, call, response)) : answer
+    const final = follows ? answer.then((response) => followed(send, call, response)) : answer
+    const { onOutcome } = policy
+    if (onOutcome === undefined && call.place.gateway.evidence === undefined) return final
+    return final.then((response) => {
+      tell(call, response, onOutcome)
+      return response
+    })
   }
 }
 
@@ -62,7 +78,9 @@ interface Stamped {
   /** Whether redirects are ours to follow. */
   readonly follows: boolean
   readonly speaker: Session | Sidecar
-  readonly gateway: Gateway
+  readonly place: Place
+  /** Of the last hop, since sessions move. */
+  stamp: Stamp
   readonly url: string
   /** What came, with nothing of ours. */
   readonly given: RequestInit
@@ -80,17 +98,20 @@ function stampedCall(
   const request = isRequest(input) ? input : undefined
   const url = isRequest(input) ? input.url : String(input)
   const given = members(init)
-  const gateway = policy.gatewayAt(url)
-  const headers = gateway && stampFor(gateway, speaker, given.headers ?? request?.headers)
-  if (gateway === undefined || headers === undefined) return undefined
+  const place = policy.placeAt(url)
+  const stamp = place && stampOf(speaker, place.gateway)
+  if (place === undefined || stamp === undefined) return undefined
+  const written = write(place, stamp, given.headers ?? request?.headers, given.body)
+  if (written === undefined) return undefined
   const follows = (given.redirect ?? request?.redirect ?? 'follow') === 'follow'
   // Not by its body: in Deno, to look at that is to turn it into a stream.
   const reused = follows && request !== undefined && (given.body ?? null) === null && !isSafe(request.method)
   return {
     input,
     speaker,
-    gateway,
-    init: follows ? { ...given, headers, redirect: 'manual' } : { ...given, headers },
+    place,
+    stamp,
+    init: follows ? { ...given, ...written, redirect: 'manual' } : { ...given, ...written },
     follows,
     url,
     given,
@@ -98,9 +119,18 @@ function stampedCall(
   }
 }
 
-function stampFor(gateway: Gateway, speaker: Session | Sidecar, given: unknown): FetchHeaders | undefined {
-  const key = keyFor(speaker, gateway)
-  return key === undefined ? undefined : stampHeaders(given, gateway.headers, key)
+// The members of an init that carry the key, or undefined where nothing is to be written.
+function write({ gateway, field }: Place, stamp: Stamp, given: unknown, body: unknown): RequestInit | undefined {
+  const isInBody = field !== undefined && typeof body === 'string'
+  if (!isInBody && gateway.headers.length === 0) return undefined
+  const headers = stampHeaders(given, gateway.headers, stamp.key, stamp.parent)
+  if (headers === undefined || !isInBody) return headers && { headers }
+  const all = new Headers(headers)
+  const text = /json/i.test(all.get('content-type') ?? '') ? withField(body, field, stamp.key) : body
+  if (text === undefined || (text === body && gateway.headers.length === 0)) return undefined
+  // Whoever sends it counts for himself.
+  if (text !== body) all.delete('content-length')
+  return { headers: all, body: text }
 }
 
 function followed(send: Fetch, call: Stamped, answer: Response): Response | Promise<Response> {
@@ -120,14 +150,24 @@ function followed(send: Fetch, call: Stamped, answer: Response): Response | Prom
   return follow(send, first, answer, (init) => restamped(call, init))
 }
 
-function restamped({ gateway, speaker }: Stamped, init: RequestInit): RequestInit {
+function restamped(call: Stamped, init: RequestInit): RequestInit {
   try {
-    const headers = stampFor(gateway, speaker, init.headers)
-    return headers === undefined ? init : { ...init, headers }
+    const stamp = stampOf(call.speaker, call.place.gateway)
+    const written = stamp && write(call.place, stamp, init.headers, init.body)
+    if (stamp === undefined || written === undefined) return init
+    call.stamp = stamp
+    return { ...init, ...written }
   } catch {
     warnOnce(FAULT)
     return init
   }
+}
+
+function tell({ place, stamp, init }: Stamped, response: Response, listener: Policy['onOutcome']): void {
+  const { redirected, status, url } = response
+  if (redirected && URL.parse(url)?.origin !== place.origin) return
+  const asked = { ...place, ...stamp, body: init.body }
+  heard(asked, status, (name) => response.headers.get(name) ?? undefined, listener)
 }
 
 function isRequest(input: string | URL | Request): input is Request {

@@ -1,11 +1,11 @@
 import { expected, quoted } from './expected.js'
-import { type AffinityOptions, keyFor, policyOf } from './policy.js'
+import { type AffinityOptions, policyOf, stampOf } from './policy.js'
 import { speaking } from './speaking.js'
 
 /**
  * The headers that a call to `url` made now would be stamped with, for what no seam reaches: a WebSocket handshake, a
  * job for a queue, a per-call header. Empty without a session, and where `url` is none of `origins`. A ws(s) URL counts
- * as the http(s) one of the same host.
+ * as the http(s) one of the same host. A gateway that takes the key in the body alone has no headers.
  *
  * @throws TypeError when the URL is none, or an option is wrong.
  *
@@ -19,7 +19,8 @@ export function affinityHeaders(url: string | URL, options: AffinityOptions = {}
     throw expected('`url` to be an http(s) or ws(s) URL such as "http://gateway:4000/v1"', quoted(url))
   }
   const speaker = speaking(policy.session)
-  const gateway = policy.gatewayAt(target.href)
-  const key = speaker && gateway && keyFor(speaker, gateway)
-  return key ? Object.fromEntries(gateway.headers.map((name) => [name, key])) : {}
+  const gateway = policy.placeAt(target.href)?.gateway
+  const stamp = speaker && gateway && stampOf(speaker, gateway)
+  const parent = stamp?.parent ? [stamp.parent] : []
+  return stamp ? Object.fromEntries([...gateway.headers.map((name) => [name, stamp.key]), ...parent]) : {}
 }

@@ -2,8 +2,8 @@
 // own, and the undici seam is an entry of its own, so that nobody's types need undici.
 export { withAffinity } from './client.js'
 export { affinityFetch, type Fetch, patchGlobalFetch } from './fetch.js'
-export type { Gateway, GatewayName } from './gateways.js'
+export type { BodyField, Evidence, Gateway, GatewayName, Result } from './gateways.js'
 export { affinityHeaders } from './headers.js'
 export type { AffinityOptions, Origins } from './policy.js'
-export { Session, type SessionOptions, type SessionState } from './session.js'
+export { type Outcome, Session, type SessionOptions, type SessionState } from './session.js'
 export { currentSession, runWithoutSession, runWithSession } from './speaking.js'

@@ -34,6 +34,11 @@ export function derivedKey(kind: 'lane' | 'child' | 'epoch', key: string, name: 
   return key === '' ? '' : short(sha256(JSON.stringify([kind, key, name])))
 }
 
+/** A key in the form that a gateway keeps whole: any other is hashed, like an id that is not safe. */
+export function keyIn(key: string, form: RegExp | undefined): string {
+  return key === '' || form === undefined || form.test(key) ? key : short(sha256(key))
+}
+
 /** 32 random hex characters. */
 export function randomKey(): string {
   return hex(crypto.getRandomValues(new Uint8Array(HEX_CHARACTERS / 2)))

@@ -1,6 +1,8 @@
 import { expected, kind, quoted } from './expected.js'
 import { type Gateway, type GatewayName, gateways } from './gateways.js'
-import { isSession, type Session } from './session.js'
+import { keyIn } from './key.js'
+import { rowOf } from './row.js'
+import { isSession, type Outcome, type Session } from './session.js'
 import { isSidecar, type Sidecar } from './speaking.js'
 
 /**
@@ -20,27 +22,44 @@ export interface AffinityOptions {
   readonly origins?: Origins
   /** The session of every call, also where ambient context is lost. Default: the one whose scope the call is made in. */
   readonly session?: Session
+  /**
+   * Hears what became of each call that was stamped: once per answer, an SDK's attempts included, before the caller has
+   * it. What it throws is a warning, and no more. It costs nothing where it is not given.
+   */
+  readonly onOutcome?: (outcome: Outcome) => void
 }
 
 /** Options that were checked once, at set-up. */
 export interface Policy {
   readonly session: Session | undefined
-  /** The gateway behind a URL, or undefined where nothing is to be stamped. An unknown URL is no reason not to, unless origins were named. */
-  gatewayAt(url: string | undefined): Gateway | undefined
+  readonly onOutcome: ((outcome: Outcome) => void) | undefined
+  /** What is behind a URL, or undefined where nothing is to be stamped. An unknown URL is no reason not to, unless origins were named. */
+  placeAt(url: string | undefined): Place | undefined
+}
+
+/** Where a call goes. */
+export interface Place {
+  readonly gateway: Gateway
+  /** Empty where it is not known. */
+  readonly origin: string
+  /** The body field that carries the key here. */
+  readonly field: string | undefined
+}
+
+/** What to write into a request, for whom. */
+export interface Stamp {
+  readonly session: Session
+  readonly key: string
+  /** A header that names the session's parent, where the gateway wants to know it. */
+  readonly parent: readonly [name: string, key: string] | undefined
 }
 
 // RFC 6749 leaves the path open, but every SDK's token exchange ends like this. It is no LLM call, wherever it goes.
 const TOKEN_ENDPOINT = /\/oauth2?(\/v\d[\d.]*)?\/token\/?$/
-const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-// What frames a request or proves who sends it.
-const RESERVED =
-  /^(authorization|connection|content-.*|cookie|expect|host|keep-alive|proxy-.*|sec-.*|te|trailer|transfer-encoding|upgrade)$/i
-const HOST = /^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*$/
-
 // Where there is a page, a call may be relative to it.
 const { location: page }: { location?: { readonly href: string } } & typeof globalThis = globalThis
 
-const generic: Gateway = gatewayOf('generic')
+const generic: Gateway = rowOf('generic')
 
 /**
  * Checks options and makes the policy of a seam.
@@ -49,9 +68,10 @@ const generic: Gateway = gatewayOf('generic')
  * @throws TypeError that says which option is wrong, what was expected and what came.
  */
 export function policyOf(options: AffinityOptions, home?: () => string): Policy {
-  const { session, gateway, origins, ...others } = checked(options)
+  const { session, gateway, origins, onOutcome, ...others } = checked(options)
   const [stranger] = Object.keys(others)
-  if (stranger !== undefined) throw expected('options to be `gateway`, `origins` and `session`', quoted(stranger))
+  if (stranger !== undefined)
+    throw expected('options to be `gateway`, `origins`, `session` and `onOutcome`', quoted(stranger))
   if (session !== undefined && !isSession(session)) {
     throw expected(
       '`session` to be a Session',
@@ -59,25 +79,33 @@ export function policyOf(options: AffinityOptions, home?: () => string): Policy 
       'Make one of an id with new Session(id), of a stored state with Session.from(state)',
     )
   }
-  const row = gateway === undefined ? undefined : gatewayOf(gateway)
+  if (onOutcome !== undefined && typeof onOutcome !== 'function') {
+    throw expected('`onOutcome` to be a function', kind(onOutcome))
+  }
+  const row = gateway === undefined ? undefined : rowOf(gateway)
   const covers = origins === undefined ? undefined : coverOf(origins)
 
-  function find(url: string | undefined): Gateway | undefined {
-    if (url === undefined) return covers === undefined ? (row ?? generic) : undefined
+  function find(url: string | undefined): Place | undefined {
+    if (url === undefined) {
+      return covers === undefined ? { gateway: row ?? generic, origin: '', field: undefined } : undefined
+    }
     const parsed = URL.parse(url, page?.href)
     if (parsed === null || !isHttp(parsed) || TOKEN_ENDPOINT.test(parsed.pathname)) return undefined
     const covered = covers ?? (home === undefined ? undefined : coverOf(home()))
     if (covered?.(parsed) === false) return undefined
-    return row ?? knownAt(parsed.hostname) ?? generic
+    const found = row ?? knownAt(parsed.hostname) ?? generic
+    const isTaken = found.body?.paths.some((path) => parsed.pathname.endsWith(path))
+    return { gateway: found, origin: parsed.origin, field: isTaken ? found.body?.field : undefined }
   }
 
   // A client calls the same URL over and over, so one remembered answer is nearly always the right one.
   let lastUrl: string | undefined
   let lastHome: string | undefined
-  let last: Gateway | undefined
+  let last: Place | undefined
   return {
     session,
-    gatewayAt(url) {
+    onOutcome,
+    placeAt(url) {
       const here = home?.()
       if (url !== lastUrl || here !== lastHome || url === undefined) {
         last = find(url)
@@ -95,40 +123,14 @@ export function checked<Options>(options: Options): Options {
   throw expected('options to be an object such as { origins: "http://gateway:4000" }', kind(options))
 }
 
-/** The key to write for a speaker at a gateway, or undefined for none. Read at every attempt, since sessions move. */
-export function keyFor(speaker: Session | Sidecar, gateway: Gateway): string | undefined {
-  const session = isSidecar(speaker) ? (gateway.strict === true ? speaker.lane : undefined) : speaker
-  return session?.key || undefined
-}
-
-function gatewayOf(gateway: GatewayName | Gateway): Gateway {
-  if (typeof gateway === 'string') {
-    const known = gateways.get(gateway)
-    if (known !== undefined) return known
-    throw expected(`\`gateway\` to be one of ${[...gateways.keys()].join(', ')}, or a row of your own`, quoted(gateway))
-  }
-  if (typeof gateway !== 'object' || gateway === null) throw expected('`gateway` to be a name or a row', kind(gateway))
-  const { name, headers, hosts = [], strict = false } = gateway
-  if (typeof name !== 'string' || name === '')
-    throw expected('`gateway.name` to be a string that is not empty', quoted(name))
-  if (!isListOf(headers, HEADER_NAME) || headers.length === 0 || headers.some((header) => RESERVED.test(header))) {
-    throw expected(
-      '`gateway.headers` to be a list, not empty, of header names that are free to carry a key',
-      shownList(headers),
-    )
-  }
-  if (!isListOf(hosts, HOST))
-    throw expected('`gateway.hosts` to be a list of hosts such as "*.example.com"', shownList(hosts))
-  // Copied, so that a row changed later does not change what goes out.
-  return { name, headers: headers.map((header) => header.toLowerCase()), hosts: [...hosts], strict }
-}
-
-function isListOf(list: unknown, form: RegExp): list is readonly string[] {
-  return Array.isArray(list) && list.every((item) => typeof item === 'string' && form.test(item))
-}
-
-function shownList(list: unknown): string {
-  return Array.isArray(list) ? `[${list.map(quoted).join(', ')}]` : kind(list)
+/** What to write for a speaker at a gateway, or undefined for nothing. Read at every attempt, since sessions move. */
+export function stampOf(speaker: Session | Sidecar, { value, parent, strict }: Gateway): Stamp | undefined {
+  const session = isSidecar(speaker) ? (strict === true ? speaker.lane : undefined) : speaker
+  if (session === undefined || session.key === '') return undefined
+  const key = keyIn(session.key, value)
+  const above = parent === undefined ? '' : keyIn(session.parent?.key ?? '', value)
+  // A fork that shares its parent's cache has its parent's key.
+  return { session, key, parent: parent === undefined || above === '' || above === key ? undefined : [parent, above] }
 }
 
 function knownAt(host: string): Gateway | undefined {

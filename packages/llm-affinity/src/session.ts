@@ -1,5 +1,7 @@
 import { expected, kind, quoted } from './expected.js'
 import { FRAME, frameOf } from './frame.js'
+import type { Result } from './gateways.js'
+import { iteratorIn } from './iterate.js'
 import { derivedKey, isKey, keyOf, randomKey } from './key.js'
 import { enter } from './scope.js'
 import { warnOnce } from './warn.js'
@@ -23,6 +25,27 @@ export interface SessionState {
   readonly epoch: number
   readonly parent?: SessionState | null
 }
+
+/** What an answer said of where its call was served: evidence, judged. */
+export interface Outcome {
+  /** Whose key the call carried: for a sidecar of a gateway that refuses calls without one, a lane. */
+  readonly session: Session
+  /** The name of the gateway's row. */
+  readonly gateway: string
+  /** Where the call went: `https://host:port`. */
+  readonly origin: string
+  /** The HTTP status of the answer. An error is an answer too. */
+  readonly status: number
+  readonly result: Result
+  /** Who served it, in the gateway's words. At most 256 printable characters. */
+  readonly backend?: string
+  /** What the gateway took the key from, in its words. */
+  readonly source?: string
+  /** Which of the gateway's own tries this is the answer of; 1 is the first. The attempts of an SDK have an outcome each. */
+  readonly attempt?: number
+}
+
+const LAST: unique symbol = Symbol.for('llm-affinity.outcome.v1')
 
 /** What is known of a session that is not made from an id: a lane, a child, a fork, a restored one. */
 class Identity {
@@ -80,6 +103,15 @@ export class Session {
   /** What goes on the wire for this session, now: 8 to 64 characters of `[A-Za-z0-9_-]`, or empty for an empty id. */
   get key(): string {
     return this.#key
+  }
+
+  /**
+   * The outcome of the last answer to a call with this session's key that this object made, or undefined: none yet, or
+   * the gateway gives no evidence and nobody listens to `onOutcome`.
+   */
+  get lastOutcome(): Outcome | undefined {
+    const { [LAST]: outcome }: { readonly [LAST]?: Outcome } = Object(this)
+    return outcome
   }
 
   /** Runs `fn` in the scope of this session: the same as `runWithSession(this, fn)`. */
@@ -149,6 +181,11 @@ export class Session {
 
 Object.defineProperty(Session.prototype, FRAME, { value: 'session' })
 
+/** Hands a session, of whichever copy of the package, what was learnt of it. */
+export function learn(session: Session, outcome: Outcome): void {
+  Reflect.defineProperty(session, LAST, { value: outcome, configurable: true })
+}
+
 // Not in the class: a class that names itself loses its name to a bundler, and shows as _Session.
 function made(id: string | undefined, identity: Identity): Session {
   return new Session(id, identity)
@@ -185,17 +222,6 @@ function restored(state: SessionState, ancestors: number): Session {
   // Ancestors beyond all use are let go: a conversation may be forked at every turn, and a state may be forged.
   const parent = state.parent && ancestors > 0 ? restored(state.parent, ancestors - 1) : undefined
   return made(state.id, new Identity(state.key, parent, state.epoch))
-}
-
-function iteratorIn<T>(session: Session, source: AsyncIterator<T>): AsyncIterator<T> {
-  const { return: end, throw: fail } = source
-  const inside: AsyncIterableIterator<T> = {
-    next: (...args) => enter(session, () => source.next(...args)),
-    [Symbol.asyncIterator]: () => inside,
-  }
-  if (end !== undefined) inside.return = (value) => enter(session, () => end.call(source, value))
-  if (fail !== undefined) inside.throw = (error) => enter(session, () => fail.call(source, error))
-  return inside
 }
 
 /** Whether this is a session, of whichever copy of the package. */

@@ -1,9 +1,16 @@
-import { type DispatchHeaders, hasDispatchHeader, restampDispatchHeaders, stampDispatchHeaders } from './carriers.js'
-import type { Gateway } from './gateways.js'
+import {
+  type DispatchHeaders,
+  hasDispatchHeader,
+  readDispatchHeader,
+  restampDispatchHeaders,
+  stampDispatchHeaders,
+} from './carriers.js'
+import { AwaitedHops, originOf } from './hops.js'
 import { leadsTo } from './location.js'
-import { type AffinityOptions, keyFor, policyOf } from './policy.js'
+import { heard } from './outcomes.js'
+import { type AffinityOptions, type Place, type Policy, policyOf, type Stamp, stampOf } from './policy.js'
 import type { Session } from './session.js'
-import { isSidecar, type Sidecar, speaking } from './speaking.js'
+import { type Sidecar, speaking } from './speaking.js'
 import { warnOnce } from './warn.js'
 import { type Watch, watched } from './watch.js'
 
@@ -12,6 +19,7 @@ export interface DispatchRequest {
   readonly origin?: string | URL | undefined
   readonly path?: string
   readonly headers?: unknown
+  readonly body?: unknown
 }
 
 /** An interceptor for `compose` of undici 7 and 8: a `Dispatcher.DispatcherComposeInterceptor`. */
@@ -20,7 +28,6 @@ export type AffinityInterceptor = <Request extends DispatchRequest, Handler exte
 ) => (request: Request, handler: Handler) => boolean
 
 const REDIRECTS = [300, 301, 302, 303, 307, 308]
-const MAX_AWAITED_HOPS = 64
 
 /**
  * An undici interceptor that stamps the key of the session in whose scope a request is dispatched, in the words of the
@@ -48,9 +55,8 @@ export function affinityInterceptor(options: AffinityOptions = {}): AffinityInte
   function stamped(request: DispatchRequest, handler: object, below: Below): { request: object; handler: object } {
     const speaker = speaking(policy.session)
     if (speaker === undefined) return { request, handler: watched(handler) }
-    const way = new Way(speaker, request, hops, below)
-    const gateway = way.left ? undefined : policy.gatewayAt(way.url)
-    const headers = gateway && way.stamp(gateway)
+    const way = new Way(policy, speaker, request, hops, below)
+    const headers = way.stamp()
     return {
       request: headers === undefined ? request : { ...request, headers },
       handler: watched(handler, way),
@@ -87,20 +93,21 @@ interface Below {
 class Way implements Watch {
   left: boolean
   readonly url: string | undefined
+  readonly #policy: Policy
   readonly #speaker: Session | Sidecar
   readonly #request: DispatchRequest
   readonly #origin: string | undefined
   readonly #awaited: AwaitedHops | undefined
   readonly #below: Below
   #headers: DispatchHeaders | undefined
-  #names: readonly string[] = []
-  #key = ''
+  #asked: (Place & Stamp) | undefined
   #controller: unknown
   #history: readonly unknown[] = []
   #judged = 0
   #isAway = false
 
-  constructor(speaker: Session | Sidecar, request: DispatchRequest, hops: AwaitedHops, below: Below) {
+  constructor(policy: Policy, speaker: Session | Sidecar, request: DispatchRequest, hops: AwaitedHops, below: Below) {
+    this.#policy = policy
     this.#speaker = speaker
     this.#request = request
     this.#origin = originOf(request)
@@ -112,13 +119,19 @@ class Way implements Watch {
   }
 
   /** The request's headers with the key, or undefined where nothing is to be added. */
-  stamp(gateway: Gateway): DispatchHeaders | undefined {
-    const key = keyFor(this.#speaker, gateway)
-    if (key === undefined) return undefined
-    this.#key = key
-    this.#names = gateway.headers
-    const value = this.#below.redirects ? this.#onlyAtHome() : key
-    this.#headers = stampDispatchHeaders(this.#request.headers, this.#names, value)
+  stamp(): DispatchHeaders | undefined {
+    const place = this.left ? undefined : this.#policy.placeAt(this.url)
+    const stamp = place && stampOf(this.#speaker, place.gateway)
+    if (place === undefined || stamp === undefined || place.gateway.headers.length === 0) return undefined
+    const carried = this.#below.redirects ? (key: string) => this.#onlyAtHome(key) : (key: string) => key
+    const { parent } = stamp
+    this.#headers = stampDispatchHeaders(
+      this.#request.headers,
+      place.gateway.headers,
+      carried(stamp.key),
+      parent && [parent[0], carried(parent[1])],
+    )
+    if (this.#headers !== undefined) this.#asked = { ...place, ...stamp }
     return this.#headers
   }
 
@@ -134,20 +147,26 @@ class Way implements Watch {
     if (this.#below.redirects) return
     // The first request is already written when we learn this, but its hops are still made from the headers that we gave.
     this.#below.redirects = true
-    if (this.#headers !== undefined) restampDispatchHeaders(this.#headers, this.#names, this.#onlyAtHome())
+    if (this.#headers === undefined || this.#asked === undefined) return
+    const { gateway, key, parent } = this.#asked
+    restampDispatchHeaders(this.#headers, gateway.headers, this.#onlyAtHome(key))
+    if (parent !== undefined) restampDispatchHeaders(this.#headers, [parent[0]], this.#onlyAtHome(parent[1]))
   }
 
   answered(status: unknown, headers: unknown): void {
-    if (!REDIRECTS.includes(Number(status))) return
-    const target = targetOf(headers, this.url)
-    if (!target || (!this.left && target.origin === this.#origin)) return
-    this.#awaited?.await(this.#speaker, target.origin)
-    this.left = true
+    const target = REDIRECTS.includes(Number(status)) ? targetOf(headers, this.url) : undefined
+    if (target && (this.left || target.origin !== this.#origin)) {
+      this.#awaited?.await(this.#speaker, target.origin)
+      this.left = true
+    }
+    if (this.#asked === undefined || this.left || this.#isAway) return
+    const asked = { ...this.#asked, body: this.#request.body }
+    heard(asked, Number(status), (name) => readDispatchHeader(headers, name), this.#policy.onOutcome)
   }
 
   // A value that undici reads when it makes a request of these headers: a list, which is empty away from home.
-  #onlyAtHome(): readonly string[] {
-    return new Proxy([this.#key], {
+  #onlyAtHome(value: string): readonly string[] {
+    return new Proxy([value], {
       get: (list, name) => (name === 'length' && !this.#isHome() ? 0 : Reflect.get(list, name)),
     })
   }
@@ -167,63 +186,7 @@ class Way implements Watch {
   }
 }
 
-/**
- * To which origins the redirects lead that a fetch is about to follow. It dispatches them as new requests in its
- * caller's scope, so that they look like calls of their own.
- */
-class AwaitedHops {
-  readonly #bySession = new WeakMap<object, string[]>()
-
-  await(speaker: Session | Sidecar, origin: string): void {
-    const session = sessionOf(speaker)
-    const origins = this.#bySession.get(session) ?? []
-    this.#bySession.set(session, origins)
-    origins.push(origin)
-    // Those that nobody followed. A call of the session's own to such an origin goes out unstamped, once.
-    if (origins.length > MAX_AWAITED_HOPS) origins.shift()
-  }
-
-  take(speaker: Session | Sidecar, request: DispatchRequest): boolean {
-    const origins = this.#bySession.get(sessionOf(speaker))
-    const at = origins?.findIndex((origin) => isTo(request, origin)) ?? -1
-    if (at >= 0) origins?.splice(at, 1)
-    return at >= 0
-  }
-}
-
-// A bound session makes a sidecar for each call.
-function sessionOf(speaker: Session | Sidecar): object {
-  return isSidecar(speaker) ? (speaker.session ?? speaker) : speaker
-}
-
-// Also where an interceptor above us has put an address in the place of the name, which is then in the Host header. To
-// withhold a key, this may be believed; to give one, never.
-function isTo(request: DispatchRequest, origin: string): boolean {
-  const { host } = Object(request.headers)
-  return originOf(request) === origin || (typeof host === 'string' && origin.endsWith(`//${host}`))
-}
-
-// As a URL has it: in lower case, without a default port or a slash at the end.
-function originOf({ origin }: DispatchRequest): string | undefined {
-  if (typeof origin !== 'string') return origin?.origin
-  return CANONICAL.test(origin) ? origin : URL.parse(origin)?.origin
-}
-
-const CANONICAL = /^https?:\/\/(?:[a-z][a-z0-9-]*|[0-9.]+):(?!0|80$|443$)\d+$/
-
 function targetOf(headers: unknown, from: string | undefined): URL | undefined {
-  const location = locationIn(headers)
+  const location = readDispatchHeader(headers, 'location')
   return location === undefined || from === undefined ? undefined : (leadsTo(location, from) ?? undefined)
-}
-
-function locationIn(headers: unknown): string | undefined {
-  const found = Array.isArray(headers)
-    ? headers.filter((_, i) => i % 2 === 1 && String(headers[i - 1]).toLowerCase() === 'location')
-    : [Object(headers).location].flat()
-  // Several are read as fetch reads them.
-  return found[0] === undefined ? undefined : found.map(asCharacters).join(', ')
-}
-
-function asCharacters(value: unknown): string {
-  return value instanceof Uint8Array ? String.fromCharCode(...value) : String(value)
 }

@@ -1,0 +1,66 @@
+// Evidence, judged: compared with what the session's turns have seen before, learnt by the session, told to who listens.
+
+import { modelOf } from './body.js'
+import { type ReadHeader, type Reading, readEvidence } from './evidence.js'
+import type { Gateway, Result } from './gateways.js'
+import { learn, type Outcome, type Session } from './session.js'
+import { warnOnce } from './warn.js'
+
+/** A call that was stamped. */
+export interface Asked {
+  readonly session: Session
+  /** What was sent for the session, then. */
+  readonly key: string
+  readonly gateway: Gateway
+  readonly origin: string
+  /** What was sent with it. Looked at for its model, and only where that decides. */
+  readonly body: unknown
+}
+
+/** Who hears of outcomes. */
+export type Listener = (outcome: Outcome) => void
+
+const MAX_PINS = 10_000
+
+// Where a key was last served, by origin and model. Not in the session: a server makes a new one of the same id for
+// every turn. The longest unused is forgotten, and then is as new.
+const pins = new Map<string, string>()
+
+/** Judges an answer. It never throws, and without evidence to read or anybody to tell it does nothing. */
+export function heard(asked: Asked, status: number, read: ReadHeader, listener: Listener | undefined): void {
+  const { session, key, gateway, origin } = asked
+  if (gateway.evidence === undefined && listener === undefined) return
+  // A redirect, or a word on the way, is no answer yet.
+  if (status < 200 || (status >= 300 && status < 400)) return
+  try {
+    const { model, result, ...reading } = readEvidence(gateway.evidence ?? {}, key, read)
+    const judged = result ?? compared(asked, model, reading, status)
+    const outcome: Outcome = { session, gateway: gateway.name, origin, status, result: judged, ...reading }
+    learn(session, outcome)
+    if (listener !== undefined) Promise.resolve(listener(outcome)).catch(() => warnOnce(THREW))
+  } catch {
+    warnOnce(THREW)
+  }
+}
+
+const THREW = '`onOutcome` threw. The call went on'
+
+function compared(
+  { key, gateway, origin, body }: Asked,
+  said: string | undefined,
+  { backend }: Reading,
+  status: number,
+): Result {
+  const model = said ?? (typeof body === 'string' ? modelOf(body) : undefined)
+  if (backend === undefined || (gateway.perModel && model === undefined)) return 'unknown'
+  const place = JSON.stringify([key, origin, model])
+  const before = pins.get(place)
+  // An error says nothing of where the cache is.
+  if (status < 400) {
+    pins.delete(place)
+    pins.set(place, backend)
+    const [oldest] = pins.size > MAX_PINS ? pins.keys() : []
+    if (oldest !== undefined) pins.delete(oldest)
+  }
+  return before === undefined ? 'unknown' : before === backend ? 'hit' : 'moved'
+}
