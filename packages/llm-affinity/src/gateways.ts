@@ -103,13 +103,13 @@ const promptCacheKey = (...paths: string[]): BodyField => ({ field: 'prompt_cach
 // known to read no key, or only said to read one, has its host in `none`: what is not sure is sent to nobody who did not
 // name it.
 const rows: Record<GatewayName, Omit<Gateway, 'name'>> = {
-  aibrix: { headers: ['x-aibrix-session-key'], evidence: { backend: 'target-pod' } },
+  aibrix: { headers: ['x-aibrix-session-key'], perModel: true, evidence: { backend: 'target-pod' } },
+  // Not by host: models of other makers behind the same URLs refuse the field.
   'azure-openai': {
     headers: [],
-    body: promptCacheKey('/openai/v1/chat/completions', '/openai/v1/responses'),
-    hosts: ['*.openai.azure.com', '*.services.ai.azure.com'],
+    body: promptCacheKey('/openai/v1/chat/completions', '/openai/v1/responses', '/openai/v1/responses/compact'),
   },
-  bifrost: { headers: ['x-bf-session-id'] },
+  bifrost: { headers: ['x-bf-session-id'], perModel: true },
   caddy: balancer,
   cliproxyapi: {
     headers: X_SESSION_ID,
@@ -135,8 +135,12 @@ const rows: Record<GatewayName, Omit<Gateway, 'name'>> = {
       retries: ['x-litellm-attempted-retries', 'x-litellm-attempted-fallbacks'],
     },
   },
-  mistral: { headers: ['x-affinity'] },
-  modal: { headers: ['modal-session-id'], hosts: ['*.modal.run'] },
+  mistral: {
+    headers: [],
+    body: promptCacheKey('/v1/chat/completions', '/v1/fim/completions', '/v1/agents/completions'),
+    hosts: ['api.mistral.ai', 'api.eu.mistral.ai', 'api.us.mistral.ai'],
+  },
+  modal: { headers: ['modal-session-id'], hosts: ['*.modal.run', '*.modal.direct'] },
   moonshot: {
     headers: [],
     body: promptCacheKey('/v1/chat/completions'),
@@ -147,13 +151,13 @@ const rows: Record<GatewayName, Omit<Gateway, 'name'>> = {
     headers: [],
     hosts: [
       'api.anthropic.com',
+      'api.cerebras.ai',
+      'api.deepseek.com',
       'api.groq.com',
-      'api.mistral.ai',
       'api.together.xyz',
-      'api.x.ai',
       'api.z.ai',
       'generativelanguage.googleapis.com',
-      'opencode.ai',
+      'open.bigmodel.cn',
     ],
   },
   olla: {
@@ -169,18 +173,18 @@ const rows: Record<GatewayName, Omit<Gateway, 'name'>> = {
   },
   openai: {
     headers: [],
-    body: promptCacheKey('/v1/chat/completions', '/v1/responses'),
+    body: promptCacheKey('/v1/chat/completions', '/v1/responses', '/v1/responses/compact'),
     hosts: ['api.openai.com', '*.api.openai.com'],
   },
-  opencode: { headers: ['x-opencode-session'], strict: true },
-  openrouter: { headers: X_SESSION_ID, perModel: true, hosts: ['openrouter.ai'] },
+  opencode: { headers: ['x-opencode-session'], hosts: ['opencode.ai'], strict: true },
+  openrouter: { headers: X_SESSION_ID, perModel: true, hosts: ['openrouter.ai', '*.openrouter.ai'] },
   'production-stack': { headers: X_SESSION_ID },
   'ray-serve': { headers: X_SESSION_ID },
   smg: { headers: ['x-smg-routing-key'], evidence: { backend: 'x-smg-routed-worker-id' } },
   sub2api: { headers: X_SESSION_ID },
   'vllm-router': { headers: X_SESSION_ID },
   'workers-ai': { headers: X_SESSION_AFFINITY, hosts: ['api.cloudflare.com'] },
-  xai: { headers: ['x-grok-conv-id'] },
+  xai: { headers: ['x-grok-conv-id'], body: promptCacheKey('/v1/responses'), hosts: ['api.x.ai', '*.api.x.ai'] },
   zai: { headers: X_SESSION_ID },
 }
 

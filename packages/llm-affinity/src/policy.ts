@@ -126,8 +126,9 @@ export function checked<Options>(options: Options): Options {
 /** What to write for a speaker at a gateway, or undefined for nothing. Read at every attempt, since sessions move. */
 export function stampOf(speaker: Session | Sidecar, { value, parent, strict }: Gateway): Stamp | undefined {
   const session = isSidecar(speaker) ? (strict === true ? speaker.lane : undefined) : speaker
-  if (session === undefined || session.key === '') return undefined
-  const key = keyIn(session.key, value)
+  const own = session?.key
+  if (session === undefined || own === undefined || own === '') return undefined
+  const key = keyIn(own, value)
   const above = parent === undefined ? '' : keyIn(session.parent?.key ?? '', value)
   // A fork that shares its parent's cache has its parent's key.
   return { session, key, parent: parent === undefined || above === '' || above === key ? undefined : [parent, above] }
