@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type Recorder, startRecorder } from 'llm-affinity-testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { gateways } from '../packages/llm-affinity/src/gateways.ts'
 import { runSnippet, snippetsOf, typeErrorsIn } from './support/snippets.ts'
 import { keyOn, keysAt } from './support/wire.ts'
 
@@ -50,15 +49,6 @@ describe('the snippets of the README', () => {
 })
 
 describe('what the README says', () => {
-  it('of gateways is what the table says', () => {
-    const shown = readme.match(/<!-- gateways -->\n(.*?)<!-- \/gateways -->/s)?.[1]
-    const code = (list: readonly string[] = []): string => list.map((each) => `\`${each}\``).join(', ')
-    const rows = [...gateways.values()].map(({ name, headers, hosts }) =>
-      `| \`${name}\` | ${code(headers)} | ${code(hosts)} |`.replace('|  |', '| |'),
-    )
-    expect(shown).toBe(['| gateway | headers | recognised by host |', '|---|---|---|', ...rows, ''].join('\n'))
-  })
-
   it('of the demo is what the demo measures', async () => {
     const args = [join(root, 'examples/demo/main.ts'), '--json', '--speed', '10']
     const { stdout } = await promisify(execFile)(process.execPath, args)
@@ -80,6 +70,7 @@ describe('what the README says', () => {
       'docs/architecture.md',
       'docs/frameworks.md',
       'docs/runtimes.md',
+      'docs/gateways/README.md',
     ]) {
       const text = readFileSync(join(root, page), 'utf8')
       for (const [, to = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
@@ -92,9 +83,9 @@ describe('what the README says', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
     for (const page of ['README.md', 'CONTRIBUTING.md']) {
       const text = readFileSync(join(root, page), 'utf8')
-      const named = [...text.matchAll(/\bnpm (?:run )?(demo|test|bench)\b|`pnpm (\w+)`/g)].map(
-        ([, npm, pnpm]) => npm ?? pnpm,
-      )
+      const named = [
+        ...text.matchAll(/\bnpm (?:run )?(demo|test|bench|gateways(?::install)?|runtimes:install)\b|`pnpm ([\w:]+)`/g),
+      ].map(([, npm, pnpm]) => npm ?? pnpm)
       for (const name of named) if (name !== 'vitest') expect(Object.keys(scripts), `${page}: ${name}`).toContain(name)
     }
   })

@@ -1,0 +1,47 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { startRecorder } from 'llm-affinity-testkit'
+import { describe, expect, it } from 'vitest'
+import { gateways } from '../../packages/llm-affinity/src/gateways.ts'
+import { runSnippet, snippetsOf, typeErrorsIn } from '../support/snippets.ts'
+import { page, withTable } from './table.ts'
+
+const folder = dirname(page)
+const names = readdirSync(folder).map((file) => basename(file, '.md'))
+const HEADINGS = ['Turn it on', 'On the client', 'It works when', 'When it does not']
+
+it('the table of the docs is that of the package: pnpm gateways:table writes it', () => {
+  const text = readFileSync(page, 'utf8')
+  expect(text).toBe(withTable(text))
+})
+
+it('every gateway has a page, but what is no one gateway', () => {
+  const rows = [...gateways.keys()].filter((name) => name !== 'generic' && name !== 'none')
+  expect(names.filter((name) => name !== 'README').toSorted()).toEqual(rows.toSorted())
+})
+
+describe.each(names)('docs/gateways/%s.md', async (name) => {
+  const snippets = (await snippetsOf(`docs/gateways/${name}.md`)).filter(({ language }) => language === 'ts')
+
+  it.skipIf(name === 'README')('says the same things in the same order as the others', () => {
+    const text = readFileSync(join(folder, `${name}.md`), 'utf8')
+    expect([...text.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual(HEADINGS)
+  })
+
+  it('shows code that passes the compiler', async () => {
+    expect(snippets.length).toBeGreaterThan(0)
+    expect(await typeErrorsIn(snippets)).toBe('')
+  })
+
+  it.each(snippets)('shows code that runs as it stands, and stamps: line $line', async (snippet) => {
+    await using gateway = await startRecorder()
+    expect(await runSnippet(snippet, gateway.origin)).toMatchObject({ code: 0, stderr: '' })
+    const { headers = [], body } = gateways.get(name) ?? {}
+    const field = headers.length === 0 ? body?.field : undefined
+    expect(gateway.requests.length).toBeGreaterThan(0)
+    for (const request of gateway.requests) {
+      for (const header of headers) expect(request.header(header), header).toBeDefined()
+      if (field !== undefined) expect(request.json(), field).toHaveProperty(field)
+    }
+  })
+})
