@@ -4,9 +4,13 @@ import {
   affinityFetch,
   affinityHeaders,
   currentSession,
+  type Evidence,
   type Fetch,
   type Gateway,
+  type GatewayName,
+  type Outcome,
   patchGlobalFetch,
+  type Result,
   runWithoutSession,
   runWithSession,
   Session,
@@ -22,6 +26,30 @@ import { expectTypeOf, test } from 'vitest'
 
 const session = new Session()
 const row: Gateway = { name: 'ours', headers: ['x-ours'] }
+
+test('an outcome says what became of a call', () => {
+  expectTypeOf<Outcome['session']>().toEqualTypeOf<Session>()
+  expectTypeOf<Outcome['result']>().toEqualTypeOf<Result>()
+  expectTypeOf<Outcome['backend']>().toEqualTypeOf<string | undefined>()
+  expectTypeOf<Outcome['attempt']>().toEqualTypeOf<number | undefined>()
+  expectTypeOf(session.lastOutcome).toEqualTypeOf<Outcome | undefined>()
+  affinityFetch({ onOutcome: ({ result, backend }) => console.log(result, backend) })
+  // @ts-expect-error a function
+  affinityFetch({ onOutcome: true })
+  // @ts-expect-error nobody sets what was learnt
+  session.lastOutcome = undefined
+})
+
+test('a row is data, and may be constant', () => {
+  const ours = { name: 'ours', headers: ['x-ours'], evidence: { outcome: 'x-pin', words: { kept: 'hit' } } } as const
+  expectTypeOf(ours).toExtend<Gateway>()
+  expectTypeOf<'olla'>().toExtend<GatewayName>()
+  expectTypeOf<Gateway['evidence']>().toEqualTypeOf<Evidence | undefined>()
+  // @ts-expect-error no such result
+  withAffinity({}, { gateway: { name: 'ours', headers: ['x'], evidence: { words: { kept: 'won' } } } })
+  // @ts-expect-error a field is nothing without its paths
+  withAffinity({}, { gateway: { name: 'ours', headers: [], body: { field: 'session_id' } } })
+})
 
 test('a scope gives back what its function returns', () => {
   expectTypeOf(runWithSession('id', () => 7)).toEqualTypeOf<number>()
