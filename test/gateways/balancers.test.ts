@@ -1,0 +1,178 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Outcome } from 'llm-affinity'
+import OpenAI from 'openai'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { caddy } from './programs/caddy.ts'
+import { haproxy } from './programs/haproxy.ts'
+import { nginx } from './programs/nginx.ts'
+import { describeProgram } from './support/describe.ts'
+import { type Fleet, startFleet } from './support/fleet.ts'
+import type { Program } from './support/program.ts'
+import { speakersTo } from './support/speakers.ts'
+import { type Answer, type Conversation, conversations, replicasOf, talk } from './support/traffic.ts'
+
+// What our recipes have each of them do.
+for (const program of [caddy, nginx, haproxy]) {
+  describeProgram(program, () => {
+    let fleet: Fleet
+    beforeAll(async () => {
+      fleet = await startFleet(program)
+    })
+    afterAll(() => fleet?.[Symbol.asyncDispose]())
+
+    const places = (all: readonly Conversation[]): string[][] => all.map(({ answers }) => replicasOf(answers))
+
+    it('keeps every conversation on one backend, and different ones on different backends', async () => {
+      const { all } = wrapped(program, fleet)
+      await talk(all, 4)
+      for (const at of places(all)) expect(at).toHaveLength(1)
+      expect(new Set(places(all).flat()).size).toBeGreaterThan(1)
+    })
+
+    it('says who has answered, and it is true', async () => {
+      const { all } = wrapped(program, fleet)
+      await talk(all, 2)
+      for (const answer of all.flatMap(({ answers }) => answers)) expectTrue(fleet, answer)
+    })
+
+    it('has outcomes: nothing is known of a first turn, and all others hit', async () => {
+      const { all, outcomesOf } = wrapped(program, fleet)
+      await talk(all, 4)
+      for (const each of all) {
+        expect(outcomesOf(each).map(({ result }) => result)).toEqual(['unknown', 'hit', 'hit', 'hit'])
+        for (const { backend } of outcomesOf(each)) {
+          expect(backend).toBe(hostOf(fleet, each.answers[0]?.replica))
+        }
+      }
+    })
+
+    it('pins nothing without us', async () => {
+      const all = conversations(speakersTo(fleet.origin, program.speaks))
+      await talk(all, 4)
+      expect(places(all).some((at) => at.length > 1)).toBe(true)
+    })
+
+    it('sends sidecars wherever there is room, while their conversation stays', async () => {
+      const { all } = wrapped(program, fleet, 4)
+      for (const each of all) {
+        const aside: Answer[] = []
+        for (let count = 0; count < 20; count++) {
+          await each.turn()
+          aside.push(await each.sidecar())
+        }
+        expect(replicasOf(each.answers)).toHaveLength(1)
+        expect(replicasOf(aside).length).toBeGreaterThan(1)
+      }
+    })
+
+    it('has them where they were after its config was read again', async () => {
+      await using own = await startFleet(program)
+      const { all, results } = wrapped(program, own)
+      await talk(all, 2)
+      await own.gateway.reload?.({ edit: (config) => config.replace('X-Backend', 'X-Served-By') })
+      await talk(all, 1)
+      for (const { answers } of all) {
+        const last = answers.at(-1)?.headers
+        expect([last?.has('x-backend'), last?.has('x-served-by')], 'the new config is in use').toEqual([false, true])
+      }
+      await own.gateway.reload?.()
+      await talk(all, 2)
+      for (const at of places(all)) expect(at).toHaveLength(1)
+      expect(results()).not.toContain('moved')
+    })
+
+    it('moves the conversations of a backend that dies, each once and to one other, and no others', async () => {
+      await using own = await startFleet(program)
+      const { all, outcomesOf } = wrapped(program, own)
+      await talk(all, 2)
+      const lost = all[0]?.answers[0]?.replica ?? ''
+      await own.replica(lost).close()
+      await talk(all, 3)
+      for (const each of all) {
+        const [before, after] = [each.answers.slice(0, 2), each.answers.slice(2)].map(replicasOf)
+        const answered = outcomesOf(each).filter(({ status }) => status === 200)
+        const later = answered.slice(2).map(({ result }) => result)
+        if (before?.[0] === lost) {
+          expect(after).toHaveLength(1)
+          expect(after).not.toContain(lost)
+          expect(later).toEqual(['moved', 'hit', 'hit'])
+        } else {
+          expect(after).toEqual(before)
+          expect(later).toEqual(['hit', 'hit', 'hit'])
+        }
+      }
+    })
+
+    it('hands on what a backend has written, before it writes more', async () => {
+      await using backend = await startGated()
+      await using gateway = await program.start([backend, backend, backend])
+      const client = new OpenAI({ baseURL: `${gateway.origin}/v1`, apiKey: 'none', maxRetries: 0 })
+      const stream = await client.chat.completions.create({ model: 'test-model', messages: [], stream: true })
+      const texts: (string | null | undefined)[] = []
+      for await (const { choices } of stream) {
+        texts.push(choices[0]?.delta.content)
+        backend.more()
+      }
+      expect(texts).toEqual(['piece 0', 'piece 1', 'piece 2'])
+    })
+  })
+}
+
+interface Wrapped {
+  readonly all: Conversation[]
+  outcomesOf(conversation: Conversation): Outcome[]
+  results(): Outcome['result'][]
+}
+
+function wrapped(program: Program, { origin }: Fleet, count?: number): Wrapped {
+  const heard: Outcome[] = []
+  const onOutcome = (outcome: Outcome): void => {
+    heard.push(outcome)
+  }
+  return {
+    all: conversations(speakersTo(origin, program.speaks, { gateway: program.name, onOutcome }), count),
+    outcomesOf: ({ id }) => heard.filter(({ session }) => session.id === id),
+    results: () => heard.map(({ result }) => result),
+  }
+}
+
+function hostOf(fleet: Fleet, replica = ''): string {
+  return new URL(fleet.replica(replica).origin).host
+}
+
+function expectTrue(fleet: Fleet, { headers, replica }: Answer): void {
+  expect(headers.get('x-backend')).toBe(hostOf(fleet, replica))
+}
+
+interface Gated extends AsyncDisposable {
+  readonly name: string
+  readonly origin: string
+  more(): void
+}
+
+// A backend whose stream goes on only when it is told to: whoever holds back what it wrote waits for ever.
+async function startGated(): Promise<Gated> {
+  let open = (): void => {}
+  const server = createServer(async (_, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    for (let piece = 0; piece < 3; piece++) {
+      const gate = new Promise<void>((resolve) => {
+        open = resolve
+      })
+      response.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: `piece ${piece}` } }] })}\n\n`)
+      await gate
+    }
+    response.end('data: [DONE]\n\n')
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  return {
+    name: 'gated',
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    more: () => open(),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    },
+  }
+}
