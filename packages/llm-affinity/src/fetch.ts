@@ -2,7 +2,7 @@ import { withField } from './body.js'
 import { stampHeaders } from './carriers.js'
 import { expected, kind } from './expected.js'
 import { type Call, follow, isRedirect, isSafe } from './follow.js'
-import { heard } from './outcomes.js'
+import { heard, isHeard } from './outcomes.js'
 import {
   type AffinityOptions,
   checked,
@@ -61,7 +61,7 @@ export function stamping(policy: Policy, send: Fetch): Fetch {
     const answer = policy.session === undefined ? send(input, init) : runAs(speaker, () => send(input, init))
     const final = follows ? answer.then((response) => followed(send, call, response)) : answer
     const { onOutcome } = policy
-    if (onOutcome === undefined && call.place.gateway.evidence === undefined) return final
+    if (!isHeard(call.place.gateway, onOutcome)) return final
     return final.then((response) => {
       tell(call, response, onOutcome)
       return response
@@ -167,7 +167,7 @@ function tell({ place, stamp, init }: Stamped, response: Response, listener: Pol
   const { redirected, status, url } = response
   if (redirected && URL.parse(url)?.origin !== place.origin) return
   const asked = { ...place, ...stamp, body: init.body }
-  heard(asked, status, (name) => response.headers.get(name) ?? undefined, listener)
+  heard(asked, status, (name) => response.headers.get(name) ?? undefined, listener, response)
 }
 
 function isRequest(input: string | URL | Request): input is Request {

@@ -1,6 +1,7 @@
 // Evidence, judged: compared with what the session's turns have seen before, learnt by the session, told to who listens.
 
 import { modelOf } from './body.js'
+import { channel } from './channel.js'
 import { type ReadHeader, type Reading, readEvidence } from './evidence.js'
 import type { Gateway, Result } from './gateways.js'
 import { learn, type Outcome, type Session } from './session.js'
@@ -17,8 +18,8 @@ export interface Asked {
   readonly body: unknown
 }
 
-/** Who hears of outcomes. */
-export type Listener = (outcome: Outcome) => void
+/** Who hears of outcomes. A seam that has a `Response` hands it on, unread. */
+export type Listener = (outcome: Outcome, response?: Response) => void
 
 const MAX_PINS = 10_000
 
@@ -26,18 +27,29 @@ const MAX_PINS = 10_000
 // every turn. The longest unused is forgotten, and then is as new.
 const pins = new Map<string, string>()
 
-/** Judges an answer. It never throws, and without evidence to read or anybody to tell it does nothing. */
-export function heard(asked: Asked, status: number, read: ReadHeader, listener: Listener | undefined): void {
+/** Whether there is anything to read at this gateway, or anybody to tell. */
+export function isHeard(gateway: Gateway, listener: Listener | undefined): boolean {
+  return gateway.evidence !== undefined || listener !== undefined || channel?.hasSubscribers === true
+}
+
+/** Judges an answer. It never throws, and where nothing is heard it does nothing. */
+export function heard(
+  asked: Asked,
+  status: number,
+  read: ReadHeader,
+  listener: Listener | undefined,
+  response?: Response,
+): void {
   const { session, key, gateway, origin } = asked
-  if (gateway.evidence === undefined && listener === undefined) return
   // A redirect, or a word on the way, is no answer yet.
-  if (status < 200 || (status >= 300 && status < 400)) return
+  if (!isHeard(gateway, listener) || status < 200 || (status >= 300 && status < 400)) return
   try {
     const { model, result, ...reading } = readEvidence(gateway.evidence ?? {}, key, read)
     const judged = result ?? compared(asked, model, reading, status)
     const outcome: Outcome = { session, gateway: gateway.name, origin, status, result: judged, ...reading }
     learn(session, outcome)
-    if (listener !== undefined) Promise.resolve(listener(outcome)).catch(() => warnOnce(THREW))
+    if (channel?.hasSubscribers) channel.publish(outcome)
+    if (listener !== undefined) Promise.resolve(listener(outcome, response)).catch(() => warnOnce(THREW))
   } catch {
     warnOnce(THREW)
   }

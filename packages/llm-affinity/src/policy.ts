@@ -25,14 +25,17 @@ export interface AffinityOptions {
   /**
    * Hears what became of each call that was stamped: once per answer, an SDK's attempts included, before the caller has
    * it. What it throws is a warning, and no more. It costs nothing where it is not given.
+   *
+   * @param response The answer itself, where the seam is a fetch. What reads its body takes that from the caller:
+   *   `readUsage` does not.
    */
-  readonly onOutcome?: (outcome: Outcome) => void
+  readonly onOutcome?: (outcome: Outcome, response?: Response) => void
 }
 
 /** Options that were checked once, at set-up. */
 export interface Policy {
   readonly session: Session | undefined
-  readonly onOutcome: ((outcome: Outcome) => void) | undefined
+  readonly onOutcome: AffinityOptions['onOutcome']
   /** What is behind a URL, or undefined where nothing is to be stamped. An unknown URL is no reason not to, unless origins were named. */
   placeAt(url: string | undefined): Place | undefined
 }
