@@ -15,13 +15,15 @@ export interface Configured {
   readonly file: string
   args(folder: string): readonly string[]
   env?(folder: string): Readonly<Record<string, string>>
+  /** Is it ready. @default it answers at all */
+  ready?(origin: string): Promise<boolean>
   /** Has the new config read; resolves when it is what answers. */
   reload?(running: Process, folder: string): Promise<void>
 }
 
 /** Starts it in a folder of its own, on a free port, with the config of its page. Both go when it is stopped. */
 export async function startConfigured(
-  { binary, page, language, file, args, env, reload }: Configured,
+  { binary, page, language, file, args, env, ready, reload }: Configured,
   backends: Backends,
   options: StartOptions = {},
 ): Promise<Running> {
@@ -31,7 +33,7 @@ export async function startConfigured(
   try {
     const child = await startProcess(binary, args(folder.path), {
       cwd: folder.path,
-      ready: answers(origin),
+      ready: ready === undefined ? answers(origin) : () => ready(origin),
       ...(env !== undefined && { env: env(folder.path) }),
     })
     const stop = async (): Promise<void> => {

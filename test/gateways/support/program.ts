@@ -10,6 +10,8 @@ export interface Program {
   readonly version: string
   /** Which SDKs it can be spoken to with. */
   readonly speaks: readonly ('openai' | 'anthropic')[]
+  /** What stands between its origin and the `/v1` of these APIs. @default nothing */
+  readonly basePath?: Readonly<Partial<Record<'openai' | 'anthropic', string>>>
   /** Its executable, or undefined where that version is not installed. */
   find(): string | undefined
   /** Brings it into `.installed`; quick where it is there already. Rejects with a sentence where this machine cannot have it. */
