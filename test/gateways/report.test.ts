@@ -1,0 +1,83 @@
+import { fileURLToPath } from 'node:url'
+import { expect, it } from 'vitest'
+import { runNode } from '../support/child.ts'
+import { caddy } from './programs/caddy.ts'
+import { isWell, measure } from './report/measure.ts'
+import { asJson, asText } from './report/table.ts'
+import { describeProgram } from './support/describe.ts'
+import type { Program } from './support/program.ts'
+
+const main = fileURLToPath(new URL('report/main.ts', import.meta.url))
+const traffic = { conversations: 12, turns: 3 }
+
+// Caddy alone, which starts fastest: that the report is right, and not what it says of each.
+describeProgram(caddy, () => {
+  it('says of a gateway that pins all that there is to say, in one line', async () => {
+    const { code, stdout, stderr } = await runNode(
+      [main, '--only', 'caddy', '--conversations', '12', '--turns', '3', '--json'],
+      { timeout: 60_000 },
+    )
+    expect({ code, lines: stdout.trimEnd().split('\n').length }, stderr).toEqual({ code: 0, lines: 1 })
+    const { gateways } = JSON.parse(stdout)
+    expect(gateways).toHaveLength(1)
+    const [{ backendsUsed, cachedShare, possibleShare, unstampedCachedShare, sidecars, ...rest }] = gateways
+    expect(rest).toEqual({
+      name: 'caddy',
+      version: caddy.version,
+      conversations: 12,
+      backendsPerConversation: { mean: 1, max: 1 },
+      outcomes: { hit: 24, miss: 0, repin: 0, moved: 0, disabled: 0, unknown: 12 },
+      errors: 0,
+    })
+    expect(backendsUsed).toBeGreaterThan(1)
+    expect(possibleShare).toBeGreaterThan(0.7)
+    expect(cachedShare).toBe(possibleShare)
+    expect(unstampedCachedShare).toBeLessThan(possibleShare - 0.1)
+    expect(Object.keys(sidecars)).toEqual(['A', 'B', 'C'])
+    expect(sidecars.A + sidecars.B + sidecars.C).toBe(24)
+    expect(stderr).toContain('Caddy: 120 of 120 calls')
+  })
+
+  it('says so of one that does not pin', async () => {
+    const found = [await measure(edited('lb_policy header X-Session-Id', 'lb_policy random'), traffic, () => {})]
+    const [one] = JSON.parse(asJson(found)).gateways
+    expect(one.backendsPerConversation.max).toBeGreaterThan(1)
+    expect(one.backendsPerConversation.mean).toBeGreaterThan(1)
+    expect(one.cachedShare).toBeLessThan(one.possibleShare - 0.1)
+    expect(one.outcomes.moved).toBeGreaterThan(0)
+    expect(asText(found)).toContain('0 of 1 kept every conversation on one backend')
+    expect(isWell(found), 'to be measured is all that is asked of it').toBe(true)
+  })
+
+  it('says what the first of its errors was, of one that answers with errors', async () => {
+    const found = [await measure(edited('reverse_proxy', 'respond 400\nreverse_proxy'), traffic, () => {})]
+    const [one] = JSON.parse(asJson(found)).gateways
+    expect(one).toMatchObject({ conversations: 0, cachedShare: 0, errors: 24 })
+    expect(one.failure).toMatch(/^calls that failed: 24, the first with \w+: .*400/)
+    expect(asText(found)).toContain(one.failure)
+    expect(isWell(found)).toBe(false)
+  })
+
+  it('says why one could not be started, and goes on', async () => {
+    const broken: Program = { ...caddy, start: () => Promise.reject(new Error('no\nport')) }
+    const found = [await measure(broken, traffic, () => {})]
+    expect(JSON.parse(asJson(found))).toEqual({
+      gateways: [{ name: 'caddy', version: caddy.version, failure: 'no port' }],
+    })
+    expect(asText(found)).toContain(`Caddy ${caddy.version}: no port`)
+    expect(isWell(found)).toBe(false)
+  })
+})
+
+it.each([
+  ['--only', 'nobody'],
+  ['--turns', '0'],
+])('takes %s %s for a mistake', async (...args) => {
+  const { code, stdout, stderr } = await runNode([main, ...args])
+  expect({ code, stdout }, stderr).toEqual({ code: 2, stdout: '' })
+  expect(stderr).toContain(args[0])
+})
+
+function edited(text: string, by: string): Program {
+  return { ...caddy, start: (backends) => caddy.start(backends, { edit: (config) => config.replace(text, by) }) }
+}

@@ -1,0 +1,85 @@
+import Table from 'cli-table3'
+import type { Found, Measured } from './measure.ts'
+
+/** A row a program, and below it what went wrong. */
+export function asText(all: readonly Found[]): string {
+  const drawn = new Table({
+    head: [
+      'gateway',
+      'conver-\nsations',
+      'backends each,\nmean and most',
+      'backends\nused',
+      'sidecars',
+      'outcomes',
+      'cached',
+      'possible',
+      'cached if\nunstamped',
+    ],
+    colAligns: ['left', 'right', 'right', 'right', 'left', 'left', 'right', 'right', 'right'],
+    style: { head: [], border: [] },
+  })
+  const failures: string[] = []
+  for (const { program, measured, failure } of all) {
+    const title = `${program.title} ${program.version}`
+    if (measured !== undefined) drawn.push([title.replace(' ', '\n'), ...cells(measured)])
+    if (failure !== undefined) failures.push(`${title}: ${failure}`)
+  }
+  return [...(drawn.length > 0 ? [drawn.toString()] : []), ...failures, reading(all)].join('\n\n')
+}
+
+function cells({ stamped, unstamped, outcomes }: Measured): string[] {
+  const { mean, max } = stamped.backendsPerConversation
+  return [
+    String(stamped.conversations),
+    `${mean}, ${max}`,
+    String(stamped.backendsUsed),
+    counts(stamped.sidecars),
+    counts(outcomes),
+    percent(stamped.cachedShare),
+    percent(stamped.possibleShare),
+    percent(unstamped.cachedShare),
+  ]
+}
+
+function counts(all: Readonly<Record<string, number>>): string {
+  return Object.entries(all)
+    .filter(([, count]) => count > 0)
+    .map(([name, count]) => `${name} ${count}`)
+    .join('\n')
+}
+
+/** The result in one plain sentence. */
+function reading(all: readonly Found[]): string {
+  const kept = all.filter(
+    ({ measured }) =>
+      measured?.stamped.backendsPerConversation.max === 1 &&
+      measured.stamped.possibleShare - measured.stamped.cachedShare <= 0.005,
+  )
+  return `${kept.length} of ${all.length} kept every conversation on one backend, and cached all that can be, to half a point.`
+}
+
+/** The line that programs read. */
+export function asJson(all: readonly Found[]): string {
+  return JSON.stringify({
+    gateways: all.map(({ program: { name, version }, measured, failure }) => ({
+      name,
+      version,
+      ...(measured !== undefined && {
+        conversations: measured.stamped.conversations,
+        backendsPerConversation: measured.stamped.backendsPerConversation,
+        backendsUsed: measured.stamped.backendsUsed,
+        cachedShare: measured.stamped.cachedShare,
+        possibleShare: measured.stamped.possibleShare,
+        unstampedCachedShare: measured.unstamped.cachedShare,
+        outcomes: measured.outcomes,
+        sidecars: measured.stamped.sidecars,
+        errors: measured.errors,
+      }),
+      ...(failure !== undefined && { failure }),
+    })),
+  })
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`
+}
