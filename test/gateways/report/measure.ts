@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Outcome } from 'llm-affinity'
+import type { AffinityOptions, Outcome } from 'llm-affinity'
 import { startReplica } from 'llm-affinity-testkit'
 import type { Backends, Program } from '../support/program.ts'
 import { speakersTo } from '../support/speakers.ts'
@@ -67,11 +67,11 @@ async function played(program: Program, traffic: Traffic, onCall: () => void): P
     heard.push(outcome)
   }
 
-  const bare = program.speaks.map((api) => speakersTo(origin, [api]))
-  const wrapped = program.speaks.map((api) => speakersTo(origin, [api], { gateway: program.name, onOutcome }))
-  const bareErrors = await inTime(play(bare, traffic, onCall))
+  const apis = (affinity?: AffinityOptions) =>
+    program.speaks.map((api) => speakersTo(origin + (program.basePath?.[api] ?? ''), [api], affinity))
+  const bareErrors = await inTime(play(apis(), traffic, onCall))
   const unstamped = figures(ledger.take(), names)
-  const wrappedErrors = await inTime(play(wrapped, traffic, onCall))
+  const wrappedErrors = await inTime(play(apis({ gateway: program.name, onOutcome }), traffic, onCall))
   const stamped = figures(ledger.take(), names)
   return { stamped, unstamped, outcomes: outcomesOf(heard), errors: [...wrappedErrors, ...bareErrors] }
 }

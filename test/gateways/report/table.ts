@@ -20,9 +20,9 @@ export function asText(all: readonly Found[]): string {
   })
   const failures: string[] = []
   for (const { program, measured, failure } of all) {
-    const title = `${program.title} ${program.version}`
-    if (measured !== undefined) drawn.push([title.replace(' ', '\n'), ...cells(measured)])
-    if (failure !== undefined) failures.push(`${title}: ${failure}`)
+    const { title, version } = program
+    if (measured !== undefined) drawn.push([`${title}\n${version}`, ...cells(measured)])
+    if (failure !== undefined) failures.push(`${title} ${version}: ${failure}`)
   }
   return [...(drawn.length > 0 ? [drawn.toString()] : []), ...failures, reading(all)].join('\n\n')
 }
