@@ -7,7 +7,7 @@ import { placesOf } from './support/places.ts'
 
 // What docs/gateways/haproxy.md says goes wrong.
 describeProgram(haproxy, () => {
-  it('moves the sessions of a server that is lost, and without `consistent` most others too', async () => {
+  it('moves the sessions of a server that is lost, and without `consistent` many others too', async () => {
     const ids = Array.from({ length: 60 }, (_, at) => `conversation-${at}`)
     const movedWith = async (edit: (config: string) => string): Promise<number> => {
       await using fleet = await startFleet(haproxy, { edit })
