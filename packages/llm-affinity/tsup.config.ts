@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/undici.ts', 'src/async-context.ts', 'src/async-context.none.ts'],
+  entry: ['src/index.ts', 'src/undici.ts', 'src/usage.ts', 'src/async-context.ts', 'src/async-context.none.ts'],
   format: 'esm',
   target: 'es2023',
   platform: 'neutral',

@@ -72,7 +72,8 @@ function skipSpace(text: string, from: number): number {
   return at
 }
 
-function valueEnd(text: string, from: number): number {
+/** Behind the JSON value that begins here; NaN where it does not end, or is none. */
+export function valueEnd(text: string, from: number): number {
   const first = text[from]
   if (first === '"') return stringEnd(text, from)
   if (first !== '{' && first !== '[') {

@@ -150,6 +150,8 @@ const rows: Record<GatewayName, Omit<Gateway, 'name'>> = {
   none: {
     headers: [],
     hosts: [
+      '*.openai.azure.com',
+      '*.services.ai.azure.com',
       'api.anthropic.com',
       'api.cerebras.ai',
       'api.deepseek.com',
