@@ -1,18 +1,12 @@
-import { rmSync } from 'node:fs'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-
-const folders = new Set<string>()
-// Also when the tests' own process is ended early.
-process.once('exit', () => {
-  for (const path of folders) rmSync(path, { recursive: true, force: true })
-})
+import { guard } from './guard.ts'
 
 /** A temporary folder with these files in it, by name. */
 export async function folderOf(files: Readonly<Record<string, string>>): Promise<Folder> {
   const path = await mkdtemp(join(tmpdir(), 'llm-affinity-'))
-  folders.add(path)
+  const isGone = guard(`folder ${path}`)
   // What runs as root often has workers that do not, and that must reach their files too.
   await chmod(path, 0o755)
   for (const [name, text] of Object.entries(files)) await writeFile(join(path, name), text)
@@ -20,7 +14,7 @@ export async function folderOf(files: Readonly<Record<string, string>>): Promise
     path,
     remove: async () => {
       await rm(path, { recursive: true, force: true, maxRetries: 3 })
-      folders.delete(path)
+      isGone()
     },
   }
 }

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { guard } from './guard.ts'
 
 export interface ProcessOptions {
   readonly cwd?: string
@@ -21,12 +22,6 @@ export interface Process extends AsyncDisposable {
   stop(): Promise<void>
 }
 
-const running = new Set<ChildProcess>()
-// Also when the tests' own process is ended early.
-process.once('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
-
 /** Starts a program and waits until it is ready. Rejects with what it wrote where it ends before, or is not ready in time. */
 export async function startProcess(
   binary: string,
@@ -36,9 +31,19 @@ export async function startProcess(
   const child = spawn(binary, args, {
     env: { ...process.env, NODE_OPTIONS: undefined, FORCE_COLOR: undefined, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // It leads a group, so that what it starts can be ended with it.
+    detached: true,
     ...(cwd !== undefined && { cwd }),
   })
-  running.add(child)
+  const pid = child.pid ?? 0
+  const isGone = pid === 0 ? () => {} : guard(`group ${pid}`)
+  const killAll = (): void => {
+    try {
+      if (pid !== 0) process.kill(-pid, 'SIGKILL')
+    } catch {
+      // All of them have ended.
+    }
+  }
   let said = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
@@ -49,9 +54,11 @@ export async function startProcess(
   const end = new Promise<void>((resolve) => {
     const ended = (): void => {
       hasEnded = true
-      running.delete(child)
+      isGone()
       resolve()
     }
+    // Its workers, if there are any left, hold its output open.
+    child.once('exit', killAll)
     child.once('close', ended)
     child.once('error', (error) => {
       said += String(error)
@@ -62,7 +69,7 @@ export async function startProcess(
     if (hasEnded) return
     child.kill(signal)
     // Some wait for open connections to end by themselves.
-    const late = setTimeout(() => child.kill('SIGKILL'), 3000)
+    const late = setTimeout(killAll, 3000)
     await end
     clearTimeout(late)
   }
@@ -74,7 +81,7 @@ export async function startProcess(
     }
     await sleep(50)
   }
-  return { pid: child.pid ?? 0, said: () => said, stop, [Symbol.asyncDispose]: stop }
+  return { pid, said: () => said, stop, [Symbol.asyncDispose]: stop }
 }
 
 /** Does something to a program, and waits until it has written this text once more than before. */
