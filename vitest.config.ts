@@ -9,6 +9,7 @@ export default defineConfig({
     alias: [
       { find: /^llm-affinity$/, replacement: from('packages/llm-affinity/src/index.ts') },
       { find: /^llm-affinity\/undici$/, replacement: from('packages/llm-affinity/src/undici.ts') },
+      { find: /^llm-affinity\/otel$/, replacement: from('packages/llm-affinity/src/otel.ts') },
       { find: /^llm-affinity\/usage$/, replacement: from('packages/llm-affinity/src/usage.ts') },
       { find: /^llm-affinity-testkit$/, replacement: from('packages/testkit/src/index.ts') },
       { find: /^#async-context$/, replacement: from('packages/llm-affinity/src/async-context.ts') },

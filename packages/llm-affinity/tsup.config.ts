@@ -1,13 +1,20 @@
 import { defineConfig } from 'tsup'
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/undici.ts', 'src/usage.ts', 'src/async-context.ts', 'src/async-context.none.ts'],
+  entry: [
+    'src/index.ts',
+    'src/otel.ts',
+    'src/undici.ts',
+    'src/usage.ts',
+    'src/async-context.ts',
+    'src/async-context.none.ts',
+  ],
   format: 'esm',
   target: 'es2023',
   platform: 'neutral',
   // One chunk holds the scope and the session, so that every entry speaks of the same ones.
   splitting: true,
-  external: [/^node:/, '#async-context'],
+  external: [/^node:/, '#async-context', '@opentelemetry/api'],
   sourcemap: true,
   clean: true,
   silent: true,

@@ -54,6 +54,7 @@ const FLOORS: Record<string, readonly string[]> = {
   'speaking.ts': ['expected.ts', 'frame.ts', 'scope.ts', 'session.ts'],
   'session.ts': ['expected.ts', 'frame.ts', 'gateways.ts', 'iterate.ts', 'key.ts', 'scope.ts', 'warn.ts'],
   'iterate.ts': ['scope.ts'],
+  'otel.ts': ['@opentelemetry/api', 'expected.ts', 'policy.ts', 'read-usage.ts', 'session.ts'],
   'usage.ts': ['read-usage.ts', 'report.ts', 'tokens.ts'],
   'report.ts': ['expected.ts', 'policy.ts', 'read-usage.ts', 'session.ts', 'tokens.ts'],
   'read-usage.ts': ['tap.ts', 'tokens.ts'],
@@ -107,16 +108,19 @@ describe('the floor plan', () => {
 })
 
 describe('the package', () => {
-  it('has no dependency of any kind', () => {
-    for (const kind of ['dependencies', 'peerDependencies', 'optionalDependencies', 'bundledDependencies']) {
+  it('has no dependency of any kind, but OpenTelemetry for who has it', () => {
+    for (const kind of ['dependencies', 'optionalDependencies', 'bundledDependencies']) {
       expect(manifest[kind], kind).toBeUndefined()
     }
+    expect(Object.keys(manifest.peerDependencies)).toEqual(['@opentelemetry/api'])
+    expect(manifest.peerDependenciesMeta['@opentelemetry/api']).toEqual({ optional: true })
   })
 
   it('imports nothing when it is loaded but its own files and async_hooks', () => {
     for (const file of readdirSync(join(core, 'dist')).filter((name) => name.endsWith('.js'))) {
       const text = readFileSync(join(core, 'dist', file), 'utf8')
       for (const [, from = ''] of text.matchAll(/(?:from|import)\s*["']([^"']+)["']/g)) {
+        if (file === 'otel.js' && from === '@opentelemetry/api') continue
         expect(from).toMatch(/^\.\/[\w.-]+\.js$|^#async-context$|^node:async_hooks$/)
       }
     }
