@@ -8,6 +8,7 @@ import * as undici7 from 'undici7'
 export interface CallOptions {
   readonly headers?: Record<string, string>
   readonly content?: string
+  readonly model?: string
 }
 
 /** One way to make an LLM call, in the form in which a user of that stack would. */
@@ -25,6 +26,10 @@ export interface Seam {
   connect(origin: string, affinity: AffinityOptions | null): Connection
   readonly retries: boolean
   readonly redirects: boolean
+  /** Every attempt comes by here, and not the last one alone. */
+  readonly seesAttempts: boolean
+  /** The body comes by as the text that it is, and not as a stream. */
+  readonly seesBody: boolean
   /** Every header level that a caller can set one at, beside the call's own. */
   readonly defaults?: (origin: string, headers: Record<string, string>) => Connection
 }
@@ -32,7 +37,8 @@ export interface Seam {
 const MODEL = 'test-model'
 const done = async (): Promise<void> => {}
 const messages = (content = 'hello'): { role: 'user'; content: string }[] => [{ role: 'user', content }]
-const chat = (content?: string): string => JSON.stringify({ model: MODEL, messages: messages(content) })
+const chat = ({ model = MODEL, content }: CallOptions = {}, more: object = {}): string =>
+  JSON.stringify({ model, messages: messages(content), ...more })
 
 function wrap<Client extends object>(client: Client, affinity: AffinityOptions | null): Client {
   return affinity === null ? client : withAffinity(client, affinity)
@@ -60,10 +66,9 @@ function overFetch(send: () => typeof fetch, origin: string, close: () => Promis
       }),
     )
   return {
-    call: async (options) => (await post(options, chat(options?.content))).text(),
+    call: async (options) => (await post(options, chat(options))).text(),
     stream: async (options) => {
-      const body = JSON.stringify({ model: MODEL, messages: messages(options?.content), stream: true })
-      const response = await post(options, body)
+      const response = await post(options, chat(options, { stream: true }))
       if (response.body === null) throw new Error('no body')
       return response.body
     },
@@ -75,7 +80,7 @@ function overOpenAI(client: OpenAI): Connection {
   return {
     call: async (options = {}) => {
       const answer = await client.chat.completions.create(
-        { model: MODEL, messages: messages(options.content) },
+        { model: options.model ?? MODEL, messages: messages(options.content) },
         { headers: options.headers },
       )
       return answer.choices[0]?.message.content ?? ''
@@ -110,10 +115,11 @@ const azure = (origin: string, affinity: AffinityOptions | null, defaultHeaders 
 
 const anthropic = (origin: string, affinity: AffinityOptions | null, defaultHeaders = {}): Connection => {
   const client = wrap(new Anthropic({ baseURL: origin, apiKey: 'test', defaultHeaders }), affinity)
-  const body = (options: CallOptions) => ({ model: MODEL, max_tokens: 16, messages: messages(options.content) })
+  const body = ({ model = MODEL, content }: CallOptions) => ({ model, max_tokens: 16, messages: messages(content) })
+  const own = ({ headers }: CallOptions) => ({ headers })
   return {
-    call: async (options = {}) => JSON.stringify(await client.messages.create(body(options), options)),
-    stream: (options = {}) => client.messages.create({ ...body(options), stream: true }, options),
+    call: async (options = {}) => JSON.stringify(await client.messages.create(body(options), own(options))),
+    stream: (options = {}) => client.messages.create({ ...body(options), stream: true }, own(options)),
     close: done,
   }
 }
@@ -201,6 +207,8 @@ function undiciSeams(version: string, u: Undici): Seam[] {
     name: `undici ${version}, ${position}`,
     retries,
     redirects,
+    seesAttempts: retries && !position.startsWith('above'),
+    seesBody: true,
     connect: (origin: string, affinity: AffinityOptions | null): Connection => {
       const dispatcher = compose(u, origin, ours(affinity))
       const request = (options: CallOptions = {}, stream = false): Promise<undici8.Dispatcher.ResponseData> =>
@@ -209,7 +217,7 @@ function undiciSeams(version: string, u: Undici): Seam[] {
           path: '/v1/chat/completions',
           method: 'POST',
           headers: { 'content-type': 'application/json', ...options.headers },
-          body: JSON.stringify({ model: MODEL, messages: messages(options.content), stream }),
+          body: chat(options, { stream }),
         })
       return {
         call: async (options) => (await request(options)).body.text(),
@@ -225,6 +233,8 @@ function undiciSeams(version: string, u: Undici): Seam[] {
       name: `undici ${version}, under its own fetch`,
       retries: true,
       redirects: true,
+      seesAttempts: true,
+      seesBody: false,
       connect: (origin, affinity) => {
         const dispatcher = new u.Agent().compose(...ours(affinity))
         // The types of undici's fetch and the platform's differ in name only.
@@ -241,6 +251,8 @@ function undiciSeams(version: string, u: Undici): Seam[] {
       name: `undici ${version}, under the platform's fetch`,
       retries: true,
       redirects: true,
+      seesAttempts: true,
+      seesBody: false,
       connect: (origin, affinity) => {
         const before = u.getGlobalDispatcher()
         const dispatcher = new u.Agent().compose(...ours(affinity))
@@ -263,6 +275,8 @@ export const seams: readonly Seam[] = [
     name: 'affinityFetch',
     retries: true,
     redirects: true,
+    seesAttempts: true,
+    seesBody: true,
     connect: (origin, affinity) => {
       const send = affinity === null ? fetch : affinityFetch(affinity)
       return overFetch(() => send as typeof fetch, origin)
@@ -272,6 +286,8 @@ export const seams: readonly Seam[] = [
     name: 'patchGlobalFetch',
     retries: true,
     redirects: true,
+    seesAttempts: true,
+    seesBody: true,
     connect: (origin, affinity) => {
       const undo = affinity === null ? () => {} : patchGlobalFetch({ origins: origin, ...affinity })
       return overFetch(
@@ -285,6 +301,8 @@ export const seams: readonly Seam[] = [
     name: 'OpenAI',
     retries: true,
     redirects: true,
+    seesAttempts: true,
+    seesBody: true,
     connect: openai,
     defaults: (origin, headers) => openai(origin, {}, headers),
   },
@@ -293,6 +311,8 @@ export const seams: readonly Seam[] = [
     retries: true,
     // It follows none, bare or not.
     redirects: false,
+    seesAttempts: true,
+    seesBody: true,
     connect: azure,
     defaults: (origin, headers) => azure(origin, {}, headers),
   },
@@ -300,6 +320,8 @@ export const seams: readonly Seam[] = [
     name: 'Anthropic',
     retries: true,
     redirects: true,
+    seesAttempts: true,
+    seesBody: true,
     connect: anthropic,
     defaults: (origin, headers) => anthropic(origin, {}, headers),
   },

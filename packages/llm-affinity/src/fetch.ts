@@ -79,8 +79,8 @@ interface Stamped {
   readonly follows: boolean
   readonly speaker: Session | Sidecar
   readonly place: Place
-  /** Of the last hop, since sessions move. */
-  stamp: Stamp
+  /** Of the last hop, since sessions move. None where that went out without. */
+  stamp: Stamp | undefined
   readonly url: string
   /** What came, with nothing of ours. */
   readonly given: RequestInit
@@ -141,20 +141,26 @@ function followed(send: Fetch, call: Stamped, answer: Response): Response | Prom
     return answer
   }
   // A browser hides where a redirect leads. What it would not let us guard goes out again as it came.
+  call.stamp = undefined
   if (answer.type === 'opaqueredirect') return send(spare ?? input, given)
   const first: Call = {
     url,
     init: isRequest(input) ? { ...picked(input, INHERITED), ...given } : given,
     ...(spare && { body: () => spare.arrayBuffer() }),
   }
-  return follow(send, first, answer, (init) => restamped(call, init))
+  const onward: Fetch = (to, init) => {
+    if (URL.parse(String(to))?.origin !== call.place.origin) call.stamp = undefined
+    return send(to, init)
+  }
+  return follow(onward, first, answer, (init) => restamped(call, init))
 }
 
 function restamped(call: Stamped, init: RequestInit): RequestInit {
+  call.stamp = undefined
   try {
     const stamp = stampOf(call.speaker, call.place.gateway)
     const written = stamp && write(call.place, stamp, init.headers, init.body)
-    if (stamp === undefined || written === undefined) return init
+    if (written === undefined) return init
     call.stamp = stamp
     return { ...init, ...written }
   } catch {
@@ -165,7 +171,7 @@ function restamped(call: Stamped, init: RequestInit): RequestInit {
 
 function tell({ place, stamp, init }: Stamped, response: Response, listener: Policy['onOutcome']): void {
   const { redirected, status, url } = response
-  if (redirected && URL.parse(url)?.origin !== place.origin) return
+  if (stamp === undefined || (redirected && URL.parse(url)?.origin !== place.origin)) return
   const asked = { ...place, ...stamp, body: init.body }
   heard(asked, status, (name) => response.headers.get(name) ?? undefined, listener, response)
 }

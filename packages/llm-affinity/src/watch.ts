@@ -80,8 +80,11 @@ class Between<To extends object> {
     }
   }
   answered(status: unknown, headers: unknown): void {
+    const watch = this.#watch
+    if (watch === undefined) return
     try {
-      this.#watch?.answered(status, headers)
+      // A listener of outcomes may call something itself.
+      this.inScope(() => watch.answered(status, headers))
     } catch {
       warnOnce(UNSEEN)
     }

@@ -1,0 +1,228 @@
+import { currentSession, runWithoutSession, runWithSession, Session } from 'llm-affinity'
+import { redirectTo } from 'llm-affinity-testkit'
+import { describe, expect, it } from 'vitest'
+import { answer, freshId, from, listening } from '../support/outcomes.ts'
+import { recorder } from '../support/recorder.ts'
+import { seams } from '../support/seams.ts'
+
+const home = await recorder()
+const foreign = await recorder()
+
+// Where a redirect must lead for the next request to be answered by what stands in the script.
+const back = (): string => `${home.origin}/back`
+const hit = { 'x-olla-sticky-session': 'hit', 'x-olla-endpoint': 'gpu-1', 'x-olla-sticky-key-source': 'header' }
+
+describe.each(seams)('$name', (seam) => {
+  it('tells of an answer once, before the caller has it, and what it says', async () => {
+    const session = new Session(freshId())
+    home.script(answer({ ...hit, 'x-olla-session-id': session.key }))
+    await listening(seam, home.origin, { gateway: 'olla' }, async ({ call, outcomes }) => {
+      const told = session.run(() => call()).then(() => [...outcomes])
+      expect(await told).toEqual([
+        {
+          session,
+          gateway: 'olla',
+          origin: home.origin,
+          status: 200,
+          result: 'hit',
+          backend: 'gpu-1',
+          source: 'header',
+        },
+      ])
+      expect(outcomes[0]?.session).toBe(session)
+      expect(session.lastOutcome).toBe(outcomes[0])
+    })
+    expect(home.requests).toHaveLength(1)
+  })
+
+  it('counts the tries of the gateway itself', async () => {
+    const tries = { 'x-litellm-attempted-retries': '2', 'x-litellm-attempted-fallbacks': '1' }
+    home.script(answer(tries), answer({ 'x-litellm-attempted-retries': '0' }), answer({}))
+    await listening(seam, home.origin, { gateway: 'litellm' }, async ({ call, outcomes }) => {
+      for (let turn = 0; turn < 3; turn++) await runWithSession(freshId(), call)
+      expect(outcomes.map(({ attempt }) => attempt)).toEqual([4, 1, undefined])
+    })
+  })
+
+  it('tells of a failure too', async () => {
+    home.script(answer({ 'x-backend': 'a' }, 404))
+    await listening(seam, home.origin, {}, async ({ call, outcomes }) => {
+      await runWithSession(freshId(), call)
+      expect(outcomes).toMatchObject([{ status: 404, backend: 'a', result: 'unknown' }])
+    })
+  })
+
+  it('tells nothing of calls that were not stamped', async () => {
+    home.script(from('a', 'a', 'a'))
+    const session = new Session(freshId())
+    await listening(seam, home.origin, {}, async ({ call, outcomes }) => {
+      await call()
+      await session.run(() => runWithoutSession(call))
+      await session.run(() => call({ headers: { 'x-session-id': 'mine' } }))
+      expect(outcomes).toEqual([])
+    })
+    expect(home.requests).toHaveLength(3)
+    expect(session.lastOutcome).toBeUndefined()
+  })
+
+  it('tells nothing of calls to other origins', async () => {
+    home.script(from('a'))
+    await listening(seam, home.origin, { origins: foreign.origin }, async ({ call, outcomes }) => {
+      await runWithSession(freshId(), call)
+      expect(outcomes).toEqual([])
+    })
+    expect(home.requests).toHaveLength(1)
+  })
+
+  it('tells of a sidecar as of its lane, where it must carry a key', async () => {
+    const session = new Session(freshId())
+    home.script(answer({ 'x-b': 'a' }))
+    const gateway = { name: 'strict', headers: ['x-needed'], strict: true, evidence: { backend: 'x-b' } }
+    await listening(seam, home.origin, { gateway }, async ({ call, outcomes }) => {
+      await session.run(() => runWithoutSession(call))
+      expect(outcomes.map((outcome) => outcome.session.key)).toEqual([session.lane('sidecar').key])
+      expect(session.lastOutcome).toBeUndefined()
+    })
+  })
+
+  it('keeps the last outcome in the session where nobody listens, if the gateway gives evidence', async () => {
+    const [session, silent] = [new Session(freshId()), new Session(freshId())]
+    home.script(from('a', 'b', 'c'))
+    const bare = { onOutcome: undefined as never }
+    await listening(seam, home.origin, { ...bare, session }, async ({ call }) => {
+      await call()
+      expect(session.lastOutcome).toMatchObject({ result: 'unknown', backend: 'a' })
+      await call()
+      expect(session.lastOutcome).toMatchObject({ result: 'moved', backend: 'b' })
+    })
+    await listening(seam, home.origin, { ...bare, session: silent, gateway: 'bifrost' }, ({ call }) => call())
+    expect(silent.lastOutcome).toBeUndefined()
+    await listening(seam, home.origin, { session: silent, gateway: 'bifrost' }, async ({ call, outcomes }) => {
+      await call()
+      expect(outcomes).toEqual([
+        { session: silent, gateway: 'bifrost', origin: home.origin, status: 200, result: 'unknown' },
+      ])
+      expect(silent.lastOutcome).toBe(outcomes[0])
+    })
+  })
+
+  it('calls its listener in the scope of the call, whoever opened the socket', async () => {
+    const scopes: (Session | undefined)[] = []
+    const onOutcome = (): void => void scopes.push(currentSession())
+    const sessions = Array.from({ length: 20 }, () => new Session(freshId()))
+    await listening(seam, home.origin, { onOutcome }, async ({ call }) => {
+      for (const session of sessions) await session.run(() => call())
+      await Promise.all(sessions.map((session) => session.run(() => call())))
+    })
+    expect(scopes.slice(0, sessions.length)).toEqual(sessions)
+    expect(new Set(scopes.slice(sessions.length))).toEqual(new Set(sessions))
+  })
+
+  it('goes on whatever its listener does', async () => {
+    const session = new Session(freshId())
+    let calls = 0
+    const faults = [
+      () => {
+        throw new Error('not today')
+      },
+      () => Promise.reject(new Error('not today either')),
+      () => new Promise(() => {}),
+    ]
+    const onOutcome = (): unknown => faults[calls++ % faults.length]?.()
+    const bare = seam.connect(home.origin, null)
+    const expected = await bare.call().finally(() => bare.close())
+    const it = seam.connect(home.origin, { session, onOutcome: onOutcome as () => void })
+    for (let i = 0; i < 6; i++) expect((await it.call()).length).toBe(expected.length)
+    await it.close()
+    expect(calls).toBe(6)
+    expect(home.requests).toHaveLength(7)
+    expect(session.lastOutcome).toMatchObject({ status: 200 })
+  })
+
+  it('leaves a stream as it is', async () => {
+    // What OpenAI's reader and Anthropic's both take for an event of theirs.
+    const delta = { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'ä €' }, choices: [] }
+    const events = `event: content_block_delta\ndata: ${JSON.stringify(delta)}\n\n`.repeat(40)
+    const step = { status: 200, headers: { 'content-type': 'text/event-stream', 'x-backend': 'a' }, body: events }
+    const read = async (stream: AsyncIterable<unknown> | undefined): Promise<unknown[]> => {
+      const chunks: unknown[] = []
+      for await (const chunk of stream ?? []) chunks.push(chunk)
+      return chunks.every((chunk) => chunk instanceof Uint8Array) ? [Buffer.concat(chunks).toString()] : chunks
+    }
+    home.script(step, step)
+    const bare = seam.connect(home.origin, null)
+    const expected = await read(await bare.stream?.()).finally(() => bare.close())
+    let heard = 0
+    const it = seam.connect(home.origin, { onOutcome: () => void heard++ })
+    const stream = await runWithSession(freshId(), () => it.stream?.())
+    expect(heard).toBe(1)
+    expect(await read(stream).finally(() => it.close())).toEqual(expected)
+    expect(heard).toBe(1)
+    expect(JSON.stringify(expected)).toContain('ä €')
+  })
+
+  if (seam.retries)
+    it(seam.seesAttempts ? 'tells of every attempt' : 'tells of the last attempt, which alone comes by', async () => {
+      const session = new Session(freshId())
+      home.script(
+        answer({ 'x-olla-sticky-session': 'miss' }, 500),
+        { reset: true },
+        answer({ 'x-olla-sticky-session': 'repin', 'retry-after': '0' }, 429),
+        answer({ 'x-olla-sticky-session': 'hit' }),
+      )
+      // Two attempts after the first are what some SDKs make.
+      const one = { gateway: 'olla' as const, session }
+      await listening(seam, home.origin, one, async ({ call, outcomes }) => {
+        while (home.requests.length < 4) await call()
+        const told = outcomes.map(({ status, result }) => `${status} ${result}`)
+        expect(told).toEqual(seam.seesAttempts ? ['500 miss', '429 repin', '200 hit'] : ['200 hit'])
+        expect(session.lastOutcome).toBe(outcomes.at(-1))
+      })
+      expect(home.requests).toHaveLength(4)
+    })
+
+  if (!seam.redirects)
+    it('tells nothing of a redirect that nobody follows', async () => {
+      home.script(answer({ 'x-backend': 'a', location: '/back' }, 307))
+      await listening(seam, home.origin, {}, async ({ call, outcomes }) => {
+        await runWithSession(freshId(), call)
+        expect(outcomes).toEqual([])
+      })
+      expect(home.requests).toHaveLength(1)
+    })
+
+  if (seam.redirects) {
+    it.each([301, 302, 303, 307, 308])('tells of the answer behind a %d, and not of the redirect', async (status) => {
+      home.script(answer({ 'x-backend': 'a', location: back() }, status), from('b'))
+      await listening(seam, home.origin, {}, async ({ call, outcomes }) => {
+        await runWithSession(freshId(), call)
+        expect(outcomes).toMatchObject([{ status: 200, backend: 'b', origin: home.origin }])
+      })
+      expect(home.requests).toHaveLength(2)
+    })
+
+    it('tells nothing of an answer from another origin', async () => {
+      const session = new Session(freshId())
+      home.script(redirectTo(`${foreign.origin}/away`))
+      foreign.script(from('stranger'))
+      await listening(seam, home.origin, { session }, async ({ call, outcomes }) => {
+        await call()
+        expect(outcomes).toEqual([])
+      })
+      expect(foreign.requests).toHaveLength(1)
+      expect(session.lastOutcome).toBeUndefined()
+    })
+
+    it('tells nothing of an answer from home behind another origin, which nothing of ours was sent for', async () => {
+      const session = new Session(freshId())
+      home.script(redirectTo(`${foreign.origin}/away`), from('a'))
+      foreign.script(redirectTo(back()))
+      await listening(seam, home.origin, { session }, async ({ call, outcomes }) => {
+        await call()
+        expect(outcomes).toEqual([])
+      })
+      expect(home.requests.map(({ path }) => path).at(-1)).toBe('/back')
+      expect(session.lastOutcome).toBeUndefined()
+    })
+  }
+})
