@@ -20,7 +20,8 @@ const SOUND = /^[\x20-\x2b\x2d-\x7e]+$/
 const COUNT = /^\d{1,4}$/
 
 /** Reads what a row says is there. `key` is what was sent: an answer that echoes another is evidence of nothing. */
-export function readEvidence(evidence: Evidence, key: string, read: ReadHeader): Reading {
+export function readEvidence(evidence: Evidence, key: string, readLower: ReadHeader): Reading {
+  const read: ReadHeader = (name) => readLower(name.toLowerCase())
   const textOf = (name?: string, part = /.*/): string | undefined => {
     const value = name && read(name)
     if (typeof value !== 'string' || value.length > MAX_LENGTH) return undefined

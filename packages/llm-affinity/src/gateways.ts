@@ -114,7 +114,7 @@ const rows: Record<GatewayName, Omit<Gateway, 'name'>> = {
   cliproxyapi: {
     headers: X_SESSION_ID,
     perModel: true,
-    evidence: { backend: 'x-cpa-trace-id', part: /^[^-]+-([^-]+)-/ },
+    evidence: { backend: 'x-cpa-trace-id', part: /^[^-]+-([^-]+)-[^,]*$/ },
   },
   dynamo: { headers: ['x-dynamo-session-id'], parent: 'x-dynamo-parent-session-id' },
   envoy: balancer,

@@ -1,0 +1,143 @@
+// Headers that no gateway should send. They come from the network, so they must mean nothing, and do nothing.
+
+import { Session } from 'llm-affinity'
+import { describe, expect, it } from 'vitest'
+import { answer, freshId, listening } from '../support/outcomes.ts'
+import { rawServer } from '../support/raw-server.ts'
+import { recorder } from '../support/recorder.ts'
+import { seams } from '../support/seams.ts'
+
+const raw = await rawServer()
+const home = await recorder()
+
+const utf8 = (text: string): string => Buffer.from(text).toString('latin1')
+const SOUND = 'x-backend: a'
+
+const backends: [string, string[]][] = [
+  ['absent', []],
+  ['empty', ['x-backend:']],
+  ['blank', ['x-backend:    ']],
+  ['doubled', ['x-backend: a', 'x-backend: b']],
+  ['doubled with one value', ['x-backend: a', 'X-Backend: a']],
+  ['doubled, once empty', ['x-backend: a', 'x-backend:']],
+  ['a list', ['x-backend: a,b']],
+  ['too long', [`x-backend: ${'a'.repeat(257)}`]],
+  ['just under what a client reads', [`x-backend: ${'a'.repeat(15_000)}`]],
+  ['not ASCII, in Latin-1', ['x-backend: caf\xe9']],
+  ['not ASCII, in UTF-8', [`x-backend: ${utf8('cafés 後端')}`]],
+  ['of two lines, as Unicode has them', [`x-backend: ${utf8('a\u2028b')}`]],
+  ['with a tab in it', ['x-backend: a\tb']],
+  ['with the byte 0x80 in it', ['x-backend: a\x80']],
+]
+
+const words = [
+  'HIT',
+  'hit, hit',
+  'Hit',
+  'hit!',
+  'constructor',
+  'toString',
+  '__proto__',
+  'hit\tx',
+  '',
+  'x'.repeat(15_000),
+]
+
+describe.each(seams)('$name', (seam) => {
+  it.each(backends)('a backend that is %s is none, and what was known before stays known', async (_what, lines) => {
+    raw.script([SOUND], lines, lines, [SOUND])
+    await listening(seam, raw.origin, { session: new Session(freshId()) }, async ({ call, outcomes, results }) => {
+      expect(await call()).not.toBeUndefined()
+      for (let turn = 0; turn < 3; turn++) await call()
+      expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'hit'])
+      expect(outcomes.map(({ backend }) => backend)).toEqual(['a', undefined, undefined, 'a'])
+      expect(outcomes.map((outcome) => 'backend' in outcome)).toEqual([true, false, false, true])
+    })
+  })
+
+  it('reads a name in whatever letter case it stands, in the answer and in the row', async () => {
+    raw.script(['X-BACKEND: a', 'X-Tries: 1'])
+    const evidence = { backend: 'X-Backend', retries: ['x-TRIES'] }
+    const gateway = { name: 'shouting', headers: ['X-Session-Id'], evidence }
+    await listening(seam, raw.origin, { gateway, session: new Session(freshId()) }, async ({ call, outcomes }) => {
+      await call()
+      await call()
+      expect(outcomes).toMatchObject([
+        { result: 'unknown', backend: 'a', attempt: 2 },
+        { result: 'hit', backend: 'a', attempt: 2 },
+      ])
+    })
+  })
+
+  it.each(['hit', 'miss', 'repin', 'disabled'])('knows the word %s', async (word) => {
+    home.script(answer({ 'x-olla-sticky-session': word, 'x-olla-endpoint': 'a' }))
+    await listening(
+      seam,
+      home.origin,
+      { gateway: 'olla', session: new Session(freshId()) },
+      async ({ call, outcomes }) => {
+        await call()
+        expect(outcomes).toMatchObject([{ result: word, backend: 'a' }])
+      },
+    )
+  })
+
+  it.each(words)('does not know the word %j, and compares nothing in its place', async (word) => {
+    raw.script([`x-olla-sticky-session: ${word}`, 'x-olla-endpoint: a', 'x-olla-sticky-key-source: x,y'])
+    await listening(
+      seam,
+      raw.origin,
+      { gateway: 'olla', session: new Session(freshId()) },
+      async ({ call, outcomes }) => {
+        await call()
+        await call()
+        const { session } = outcomes[0] ?? {}
+        const told = { session, gateway: 'olla', origin: raw.origin, status: 200, result: 'unknown', backend: 'a' }
+        expect(outcomes).toEqual([told, told])
+      },
+    )
+  })
+
+  it('takes an answer that echoes another key for no evidence, and learns nothing from it', async () => {
+    const session = new Session(freshId())
+    const echo = (key: string) => ['x-echo: b', `x-key: ${key}`]
+    raw.script(echo(session.key), echo('another-session'), echo(`${session.key}, ${session.key}`), echo(session.key), [
+      'x-echo: b',
+    ])
+    const gateway = { name: 'echo', headers: ['x-key'], evidence: { backend: 'x-echo', echo: 'x-key' } }
+    await listening(seam, raw.origin, { gateway, session }, async ({ call, outcomes, results }) => {
+      for (let turn = 0; turn < 5; turn++) await call()
+      expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'hit', 'hit'])
+      expect(outcomes.map(({ backend }) => backend)).toEqual(['b', undefined, undefined, 'b', 'b'])
+    })
+  })
+
+  it('counts no tries that are not numbers', async () => {
+    const counts = ['x', '-1', '1.5', '1e3', '12345', '1, 1', '']
+    raw.script(...counts.map((count) => [`x-fallback-attempts: ${count}`]), ['x-fallback-attempts: 9999'])
+    await listening(seam, raw.origin, { gateway: 'freellmapi', session: new Session(freshId()) }, async (heard) => {
+      for (let turn = 0; turn <= counts.length; turn++) await heard.call()
+      expect(heard.outcomes.map(({ attempt }) => attempt)).toEqual([...counts.map(() => undefined), 10_000])
+    })
+  })
+
+  it('compares the part of a header that a row names, and no part of two', async () => {
+    const trace = (text: string) => [`x-cpa-trace-id: ${text}`]
+    raw.script(
+      trace('171-3-abc'),
+      trace('172-3-d-e'),
+      trace('173-4-f'),
+      trace('174'),
+      trace('1-3-a, 1-3-a'),
+      trace('1-4-g'),
+    )
+    await listening(seam, raw.origin, { gateway: 'cliproxyapi', session: new Session(freshId()) }, async (heard) => {
+      const model = seam.seesBody
+      for (let turn = 0; turn < 6; turn++) await heard.call()
+      expect(heard.outcomes.map(({ backend }) => backend)).toEqual(['3', '3', '4', undefined, undefined, '4'])
+      expect(heard.results()).toEqual(
+        model ? ['unknown', 'hit', 'moved', 'unknown', 'unknown', 'hit'] : Array(6).fill('unknown'),
+      )
+    })
+  })
+})
