@@ -63,7 +63,7 @@ function compared(
   { backend }: Reading,
   status: number,
 ): Result {
-  const model = said ?? (typeof body === 'string' ? modelOf(body) : undefined)
+  const model = (typeof body === 'string' ? modelOf(body) : undefined) ?? said
   if (backend === undefined || (gateway.perModel && model === undefined)) return 'unknown'
   const place = JSON.stringify([key, origin, model])
   const before = pins.get(place)

@@ -1,0 +1,186 @@
+// Where a gateway only names its backends: what is compared with what.
+
+import { runWithSession, Session } from 'llm-affinity'
+import { redirectTo } from 'llm-affinity-testkit'
+import { describe, expect, it } from 'vitest'
+import { answer, freshId, from, listening } from '../support/outcomes.ts'
+import { recorder } from '../support/recorder.ts'
+import { seams } from '../support/seams.ts'
+
+const home = await recorder()
+const other = await recorder()
+
+const served = (id: string, group?: string) =>
+  answer({ 'x-litellm-model-id': id, ...(group !== undefined && { 'x-litellm-model-group': group }) })
+
+describe.each(seams)('$name', (seam) => {
+  it('compares each turn of a session with the one before', async () => {
+    home.script(from('a', 'a', 'b', 'b', 'a'))
+    await listening(seam, home.origin, { session: new Session(freshId()) }, async ({ call, results, outcomes }) => {
+      for (let turn = 0; turn < 5; turn++) await call()
+      expect(results()).toEqual(['unknown', 'hit', 'moved', 'hit', 'moved'])
+      expect(outcomes.map(({ backend }) => backend)).toEqual(['a', 'a', 'b', 'b', 'a'])
+    })
+  })
+
+  it('never compares two sessions, two lanes or two epochs', async () => {
+    const session = new Session(freshId())
+    home.script(from('a', 'b', 'c', 'd', 'd', 'a', 'b', 'c'))
+    await listening(seam, home.origin, {}, async ({ call, results }) => {
+      const speakers = [session, session.lane('titles'), new Session(freshId())]
+      for (const speaker of speakers) await speaker.run(() => call())
+      session.repin()
+      for (const speaker of [session, session]) await speaker.run(() => call())
+      expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'unknown', 'hit'])
+      const old = new Session(session.id)
+      for (const speaker of [old, ...speakers.slice(1)]) await speaker.run(() => call())
+      expect(results().slice(5)).toEqual(['hit', 'hit', 'hit'])
+    })
+  })
+
+  it('compares a session that was made anew, or stored, or is a fork on the same key, with what came before', async () => {
+    const id = freshId()
+    home.script(from('a', 'a', 'b', 'a'))
+    await listening(seam, home.origin, {}, async ({ call, results }) => {
+      await runWithSession(id, call)
+      await runWithSession(id, call)
+      await Session.from(JSON.parse(JSON.stringify(new Session(id)))).run(() => call())
+      await new Session(id).fork({ shareCache: true }).run(() => call())
+      expect(results()).toEqual(['unknown', 'hit', 'moved', 'moved'])
+    })
+  })
+
+  it('learns from success alone', async () => {
+    home.script(from('a'), answer({ 'x-backend': 'b' }, 404), answer({ 'x-backend': 'a' }, 400), from('a'), from('b'))
+    await listening(seam, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
+      for (let turn = 0; turn < 5; turn++) await call()
+      expect(results()).toEqual(['unknown', 'moved', 'hit', 'hit', 'moved'])
+    })
+  })
+
+  it('has nothing to compare with after a failure alone, nor after an answer without evidence', async () => {
+    home.script(answer({ 'x-backend': 'b' }, 404), answer({}), from('a'), answer({}), from('a'))
+    await listening(seam, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
+      for (let turn = 0; turn < 5; turn++) await call()
+      expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'unknown', 'hit'])
+    })
+  })
+
+  it('compares origin by origin', async () => {
+    const id = freshId()
+    home.script(from('a', 'a'))
+    other.script(from('b', 'b'))
+    for (const expected of ['unknown', 'hit']) {
+      for (const { origin } of [home, other]) {
+        await listening(seam, origin, { session: new Session(id) }, async ({ call, outcomes }) => {
+          await call()
+          expect(outcomes).toMatchObject([{ origin, result: expected }])
+        })
+      }
+    }
+  })
+
+  it('compares model by model, where it sees the model', async () => {
+    home.script(from('a', 'b', 'a', 'b'))
+    await listening(seam, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
+      for (const model of ['large', 'small', 'large', 'small']) await call({ model })
+      expect(results()).toEqual(
+        seam.seesBody ? ['unknown', 'unknown', 'hit', 'hit'] : ['unknown', 'moved', 'moved', 'moved'],
+      )
+    })
+  })
+
+  it('compares nothing where pins are by model and the model is not to be seen', async () => {
+    home.script(served('a'), served('a'))
+    await listening(
+      seam,
+      home.origin,
+      { gateway: 'litellm', session: new Session(freshId()) },
+      async ({ call, results }) => {
+        for (let turn = 0; turn < 2; turn++) await call()
+        expect(results()).toEqual(['unknown', seam.seesBody ? 'hit' : 'unknown'])
+      },
+    )
+  })
+
+  it('takes the model from the answer where that names it, and the body does not', async () => {
+    home.script(served('a', 'large'), served('b', 'small'), served('a', 'large'), served('a', 'small'))
+    await listening(
+      seam,
+      home.origin,
+      { gateway: 'litellm', session: new Session(freshId()) },
+      async ({ call, results }) => {
+        for (const model of ['large', 'small', 'large', 'small']) await call({ model })
+        expect(results()).toEqual(['unknown', 'unknown', 'hit', 'moved'])
+      },
+    )
+  })
+
+  if (seam.seesBody)
+    it('goes by the model that was asked for, whatever model the answer names', async () => {
+      home.script(served('a', 'large'), served('b', 'fallback'), served('b'))
+      await listening(
+        seam,
+        home.origin,
+        { gateway: 'litellm', session: new Session(freshId()) },
+        async ({ call, results }) => {
+          for (let turn = 0; turn < 3; turn++) await call({ model: 'large' })
+          expect(results()).toEqual(['unknown', 'moved', 'hit'])
+        },
+      )
+    })
+
+  it('prefers a word to what it could compare, and learns the backend for later only where it compares', async () => {
+    const said = (word: string | undefined, backend: string) =>
+      answer({
+        ...(word !== undefined && { 'x-olla-sticky-session': word }),
+        'x-olla-endpoint': backend,
+        'x-olla-model': 'm',
+      })
+    home.script(said('hit', 'a'), said('hit', 'b'), said('miss', 'b'), said('nonsense', 'b'))
+    await listening(
+      seam,
+      home.origin,
+      { gateway: 'olla', session: new Session(freshId()) },
+      async ({ call, results }) => {
+        for (let turn = 0; turn < 4; turn++) await call()
+        expect(results()).toEqual(['hit', 'hit', 'miss', 'unknown'])
+      },
+    )
+  })
+
+  if (seam.redirects && !seam.name.startsWith('undici'))
+    it('compares by the key of the last hop, where a session moves on the way', async () => {
+      const [first, second] = [freshId(), freshId()]
+      class Moving extends Session {
+        override get key(): string {
+          return home.requests.length === 0 ? first : second
+        }
+      }
+      home.script(redirectTo('/back'), from('a', 'a', 'a'))
+      await listening(seam, home.origin, {}, async ({ call, results }) => {
+        for (const session of [new Moving(), new Session(second), new Session(first)]) await session.run(() => call())
+        expect(home.requests.map((request) => request.header('x-session-id'))).toEqual([first, second, second, first])
+        expect(results()).toEqual(['unknown', 'hit', 'unknown'])
+      })
+    })
+})
+
+it('forgets what was not used for longest, and not what was', async () => {
+  const [fetchSeam] = seams
+  if (fetchSeam === undefined) throw new Error('a seam')
+  const [used, unused] = [freshId(), freshId()]
+  await listening(fetchSeam, home.origin, {}, async ({ call, results }) => {
+    const turn = async (id: string): Promise<string | undefined> => {
+      home.clear()
+      home.script(from('a'))
+      await runWithSession(id, call)
+      return results().at(-1)
+    }
+    expect([await turn(used), await turn(unused)]).toEqual(['unknown', 'unknown'])
+    for (let i = 0; i < 5_000; i++) await turn(freshId())
+    expect(await turn(used)).toBe('hit')
+    for (let i = 0; i < 5_500; i++) await turn(freshId())
+    expect([await turn(used), await turn(unused)]).toEqual(['hit', 'unknown'])
+  })
+})
