@@ -1,47 +1,55 @@
-import { type Recorder, type Step, startRecorder } from 'llm-affinity-testkit'
-import type { Backends, Program, StartOptions } from './program.ts'
+import type { AffinityOptions } from 'llm-affinity'
+import { type Recorder, startRecorder } from 'llm-affinity-testkit'
+import type { Program, Running, StartOptions } from './program.ts'
+import { type Speaker, speakersTo } from './speakers.ts'
 
-/** A program that runs before three recorders: for what its backends receive, and how it takes their failures. */
+/** A program that runs before three recorders, for gateways whose answers do not say which replica they are from. */
 export interface Recorded extends AsyncDisposable {
-  /** The gateway's. */
-  readonly origin: string
-  readonly backends: readonly Recorder[]
-  /** How many requests with this text in their body each backend has received, such as the id of a conversation. */
-  received(text: string): readonly number[]
-  /** Has the one that alone has received this text deal so with what it receives next. */
-  script(text: string, ...steps: readonly (Step | readonly Step[])[]): Recorder
+  readonly gateway: Running
+  /** Behind the backends of the page's config, in their order. */
+  readonly recorders: readonly [Recorder, Recorder, Recorder]
+  /** All ways to speak to the gateway; without options, bare. */
+  speakers(affinity?: AffinityOptions): readonly Speaker[]
+  /** Where calls with this text in them have arrived: indices of `recorders`. */
+  placesOf(text: string): readonly number[]
 }
 
+/** What the recorders list, and answer. */
+export const MODELS = ['test-model', 'other-model'] as const
+
+/** Starts three recorders, and the program before them. */
 export async function startRecorded(program: Program, options?: StartOptions): Promise<Recorded> {
-  const all = await Promise.all([startRecorder(), startRecorder(), startRecorder()])
-  const [a, b, c] = all
-  const close = (): Promise<unknown> => Promise.all(all.map((each) => each.close()))
-  const backends: Backends = [
-    { name: 'A', origin: a.origin },
-    { name: 'B', origin: b.origin },
-    { name: 'C', origin: c.origin },
-  ]
-  const received = (text: string): readonly number[] =>
-    all.map(({ requests }) => requests.filter((request) => request.text().includes(text)).length)
+  const start = (): Promise<Recorder> => startRecorder({ models: MODELS })
+  const recorders = await Promise.all([start(), start(), start()])
+  const [a, b, c] = recorders
+  const close = async (gateway?: Running): Promise<void> => {
+    await gateway?.stop()
+    await Promise.all(recorders.map((recorder) => recorder.close()))
+  }
   try {
-    const gateway = await program.start(backends, options)
+    const gateway = await program.start(
+      [
+        { name: 'a', ...at(a) },
+        { name: 'b', ...at(b) },
+        { name: 'c', ...at(c) },
+      ],
+      options,
+    )
     return {
-      origin: gateway.origin,
-      backends: all,
-      received,
-      script: (text, ...steps) => {
-        const [only, ...others] = all.filter((_, at) => received(text)[at] !== 0)
-        if (only === undefined || others.length > 0) throw new Error(`${text} is not on one backend: ${received(text)}`)
-        only.script(...steps)
-        return only
-      },
-      [Symbol.asyncDispose]: async () => {
-        await gateway.stop()
-        await close()
-      },
+      gateway,
+      recorders,
+      speakers: (affinity) =>
+        program.speaks.flatMap((api) => speakersTo(gateway.origin + (program.basePath?.[api] ?? ''), [api], affinity)),
+      placesOf: (text) =>
+        recorders.flatMap(({ requests }, place) =>
+          requests.some((each) => each.text().includes(text)) ? [place] : [],
+        ),
+      [Symbol.asyncDispose]: () => close(gateway),
     }
   } catch (error) {
     await close()
     throw error
   }
 }
+
+const at = ({ origin }: Recorder): { readonly origin: string } => ({ origin })
