@@ -46,14 +46,24 @@ describeProgram(caddy, () => {
     expect(one.cachedShare).toBeLessThan(one.possibleShare - 0.1)
     expect(one.outcomes.moved).toBeGreaterThan(0)
     expect(asText(found)).toContain('0 of 1 kept every conversation on one backend')
+    expect(asText(found)).not.toContain('Unstamped, so did')
     expect(isWell(found), 'to be measured is all that is asked of it').toBe(true)
+  })
+
+  it('says so of one that has all in one place, keys or none', async () => {
+    const found = [await measure(edited('lb_policy header X-Session-Id', 'lb_policy first'), traffic, () => {})]
+    const [one] = JSON.parse(asJson(found)).gateways
+    expect(one).toMatchObject({ backendsUsed: 1, sidecars: { A: 24, B: 0, C: 0 } })
+    expect(one.unstampedCachedShare).toBe(one.cachedShare)
+    expect(asText(found)).toContain('1 of 1 kept every conversation on one backend')
+    expect(asText(found)).toContain('Unstamped, so did: Caddy.')
   })
 
   it('says what the first of its errors was, of one that answers with errors', async () => {
     const found = [await measure(edited('reverse_proxy', 'respond 400\nreverse_proxy'), traffic, () => {})]
     const [one] = JSON.parse(asJson(found)).gateways
     expect(one).toMatchObject({ conversations: 0, cachedShare: 0, errors: 24 })
-    expect(one.failure).toMatch(/^calls that failed: 24, the first with \w+: .*400/)
+    expect(one.failure).toMatch(/^calls that failed: 24, the first with .+: .*400/)
     expect(asText(found)).toContain(one.failure)
     expect(isWell(found)).toBe(false)
   })

@@ -1,4 +1,5 @@
 import Table from 'cli-table3'
+import type { Figures } from './figures.ts'
 import type { Found, Measured } from './measure.ts'
 
 /** A row a program, and below it what went wrong. */
@@ -48,14 +49,18 @@ function counts(all: Readonly<Record<string, number>>): string {
     .join('\n')
 }
 
-/** The result in one plain sentence. */
+/** The result in plain sentences. */
 function reading(all: readonly Found[]): string {
-  const kept = all.filter(
-    ({ measured }) =>
-      measured?.stamped.backendsPerConversation.max === 1 &&
-      measured.stamped.possibleShare - measured.stamped.cachedShare <= 0.005,
-  )
-  return `${kept.length} of ${all.length} kept every conversation on one backend, and cached all that can be, to half a point.`
+  const kept = all.filter(({ measured }) => measured !== undefined && keeps(measured.stamped))
+  const said = `${kept.length} of ${all.length} kept every conversation on one backend, and cached all that can be, to half a point.`
+  // Such as those that find a key of their own in how a conversation begins.
+  const anyway = all.filter(({ measured }) => measured !== undefined && keeps(measured.unstamped))
+  if (anyway.length === 0) return said
+  return `${said}\nUnstamped, so did: ${anyway.map(({ program }) => program.title).join(', ')}.`
+}
+
+function keeps({ backendsPerConversation, possibleShare, cachedShare }: Figures): boolean {
+  return backendsPerConversation.max === 1 && possibleShare - cachedShare <= 0.005
 }
 
 /** The line that programs read. */
