@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { olla } from './programs/olla.ts'
 import { describeProgram } from './support/describe.ts'
 import { Outcomes } from './support/outcomes.ts'
-import { MODELS, type Recorded, startRecorded } from './support/recorded.ts'
+import { MODELS, type RecordingFleet, startRecordingFleet } from './support/recording-fleet.ts'
 import { speakersTo } from './support/speakers.ts'
 import { type Conversation, conversation, conversations, replicasOf, talk } from './support/traffic.ts'
 
@@ -15,14 +15,14 @@ const replicaIn = (headers: Headers): string | null => headers.get('x-olla-endpo
 const NAMES: readonly (string | undefined)[] = ['a', 'b', 'c']
 
 describeProgram(olla, () => {
-  let shared: Recorded
+  let shared: RecordingFleet
   beforeAll(async () => {
-    shared = await startRecorded(olla)
+    shared = await startRecordingFleet(olla)
   })
   afterAll(() => shared?.[Symbol.asyncDispose]())
 
   // Olla places new sessions at random: with fewer, one backend is left out now and then.
-  const wrapped = (at: Recorded, count = 40): { readonly all: Conversation[]; readonly outcomes: Outcomes } => {
+  const wrapped = (at: RecordingFleet, count = 40): { readonly all: Conversation[]; readonly outcomes: Outcomes } => {
     const outcomes = new Outcomes()
     const { onOutcome } = outcomes
     return { all: conversations(at.speakers({ gateway: 'olla', onOutcome }), count, { replicaIn }), outcomes }
@@ -68,7 +68,7 @@ describeProgram(olla, () => {
   })
 
   it('has the sessions of a killed backend repinned, each in the very call that meets it, and no others', async () => {
-    await using own = await startRecorded(olla)
+    await using own = await startRecordingFleet(olla)
     const { all, outcomes } = wrapped(own)
     await talk(all, 2)
     const lost = all[0]?.answers[0]?.replica
@@ -84,7 +84,7 @@ describeProgram(olla, () => {
   })
 
   it('counts what we count', async () => {
-    await using own = await startRecorded(olla)
+    await using own = await startRecordingFleet(olla)
     const { all, outcomes } = wrapped(own, 20)
     await talk(all, 4)
     for (const each of all) await each.sidecar()
@@ -95,7 +95,7 @@ describeProgram(olla, () => {
   })
 
   it('says that it is disabled where it takes no key from what we send', async () => {
-    await using own = await startRecorded(olla, { edit: (config) => config.replace('[session_header]', '[]') })
+    await using own = await startRecordingFleet(olla, { edit: (config) => config.replace('[session_header]', '[]') })
     const { all, outcomes } = wrapped(own, 4)
     await talk(all, 3)
     for (const each of all) expect(outcomes.resultsOf(each)).toEqual(['disabled', 'disabled', 'disabled'])
@@ -109,7 +109,7 @@ describeProgram(olla, () => {
     ],
     ["the route is a provider's", {}, '/openai'],
   ])('pins nothing where %s, which only the backends tell', async (_, options, route) => {
-    await using own = await startRecorded(olla, options)
+    await using own = await startRecordingFleet(olla, options)
     const outcomes = new Outcomes()
     const { onOutcome } = outcomes
     const [speaker] = speakersTo(`${own.gateway.origin}/olla${route}`, ['openai'], { gateway: 'olla', onOutcome })
@@ -143,7 +143,7 @@ describeProgram(olla, () => {
   })
 
   it('pins them too with the key sources that it has by default: by how they begin, else by the API key', async () => {
-    await using own = await startRecorded(olla, { edit: (config) => config.replace(/key_sources: .*/, '') })
+    await using own = await startRecordingFleet(olla, { edit: (config) => config.replace(/key_sources: .*/, '') })
     const tools = [{ type: 'function' as const, function: { name: 'search', description: 'long '.repeat(200) } }]
     const client = openai(own)
     const from = async (call: (at: number) => OpenAI.ChatCompletionCreateParamsNonStreaming): Promise<object> => {
@@ -183,7 +183,7 @@ describeProgram(olla, () => {
 
   it('answers 403 to more than its rate limits, which are low unless they are set', async () => {
     const edit = (config: string): string => config.replace(/ {2}rate_limits:\n( {4}.*\n)+/, '')
-    await using own = await startRecorded(olla, { edit })
+    await using own = await startRecordingFleet(olla, { edit })
     const calls = Array.from({ length: 100 }, () => openai(own).chat.completions.create(ask()))
     const statuses = await Promise.all(calls.map((call) => call.then(() => 200).catch(({ status }) => status)))
     expect(new Set(statuses)).toEqual(new Set([200, 403]))
@@ -197,7 +197,7 @@ describeProgram(olla, () => {
   })
 })
 
-function openai({ gateway }: Recorded): OpenAI {
+function openai({ gateway }: RecordingFleet): OpenAI {
   return new OpenAI({ baseURL: `${gateway.origin}${olla.basePath?.openai}/v1`, apiKey: 'none', maxRetries: 0 })
 }
 

@@ -1,4 +1,5 @@
 import { startConfigured } from '../support/configured.ts'
+import { answers } from '../support/process.ts'
 import type { Program } from '../support/program.ts'
 import { go } from './go.ts'
 
@@ -25,6 +26,8 @@ export const cliproxyapi: Program = {
         language: 'yaml',
         file: 'config.yaml',
         args: () => ['-config', 'config.yaml', '-local-model'],
+        // A tenth of a second after it first answers it takes its credentials in again, and forgets which had failed.
+        ready: async (origin, said) => said.includes('core auth auto-refresh started') && answers(origin)(),
         // Its credentials and its logs are below its home. It asks the network for versions of others' clients, and no
         // setting stops that; with a proxy that is not there, nothing leaves the machine. Loopback is never proxied.
         env: (folder) => ({ HOME: folder, HTTPS_PROXY: 'http://127.0.0.1:9', HTTP_PROXY: 'http://127.0.0.1:9' }),

@@ -15,8 +15,8 @@ export interface Configured {
   readonly file: string
   args(folder: string): readonly string[]
   env?(folder: string): Readonly<Record<string, string>>
-  /** Is it ready. @default it answers at all */
-  ready?(origin: string): Promise<boolean>
+  /** Is it ready, having written this so far. @default it answers at all */
+  ready?(origin: string, said: string): Promise<boolean>
   /** Has the new config read; resolves when it is what answers. */
   reload?(running: Process, folder: string): Promise<void>
 }
@@ -33,7 +33,7 @@ export async function startConfigured(
   try {
     const child = await startProcess(binary, args(folder.path), {
       cwd: folder.path,
-      ready: ready === undefined ? answers(origin) : () => ready(origin),
+      ready: ready === undefined ? answers(origin) : (said) => ready(origin, said),
       ...(env !== undefined && { env: env(folder.path) }),
     })
     const stop = async (): Promise<void> => {

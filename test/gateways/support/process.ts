@@ -7,8 +7,8 @@ import { guard } from './guard.ts'
 export interface ProcessOptions {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
-  /** Asked again and again until it gives true; what it throws counts as false. */
-  readonly ready: () => Promise<boolean>
+  /** Asked again and again until it gives true; what it throws counts as false. Sees what the program has written so far. */
+  readonly ready: (said: string) => Promise<boolean>
   /** Milliseconds that it may take to be ready. @default 60_000 */
   readonly patience?: number
   /** @default 'SIGTERM' */
@@ -74,7 +74,7 @@ export async function startProcess(
     clearTimeout(late)
   }
   const until = Date.now() + patience
-  while (!(await ready().catch(() => false))) {
+  while (!(await ready(said).catch(() => false))) {
     if (hasEnded || Date.now() > until) {
       await stop()
       throw new Error(`${binary} ${hasEnded ? 'ended before it was' : 'did not become'} ready. It said: ${said}`)

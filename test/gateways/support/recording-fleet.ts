@@ -4,7 +4,7 @@ import type { Program, Running, StartOptions } from './program.ts'
 import { type Speaker, speakersTo } from './speakers.ts'
 
 /** A program that runs before three recorders, for gateways whose answers do not say which replica they are from. */
-export interface Recorded extends AsyncDisposable {
+export interface RecordingFleet extends AsyncDisposable {
   readonly gateway: Running
   /** Behind the backends of the page's config, in their order. */
   readonly recorders: readonly [Recorder, Recorder, Recorder]
@@ -18,7 +18,7 @@ export interface Recorded extends AsyncDisposable {
 export const MODELS = ['test-model', 'other-model'] as const
 
 /** Starts three recorders, and the program before them. */
-export async function startRecorded(program: Program, options?: StartOptions): Promise<Recorded> {
+export async function startRecordingFleet(program: Program, options?: StartOptions): Promise<RecordingFleet> {
   const start = (): Promise<Recorder> => startRecorder({ models: MODELS })
   const recorders = await Promise.all([start(), start(), start()])
   const [a, b, c] = recorders
