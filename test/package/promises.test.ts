@@ -37,6 +37,7 @@ const FLOORS: Record<string, readonly string[]> = {
     'location.ts',
     'outcomes.ts',
     'policy.ts',
+    'scope.ts',
     'session.ts',
     'speaking.ts',
     'warn.ts',

@@ -27,9 +27,14 @@ const MAX_PINS = 10_000
 // every turn. The longest unused is forgotten, and then is as new.
 const pins = new Map<string, string>()
 
+/** Whether there is anybody to tell. */
+export function isTold(listener: Listener | undefined): boolean {
+  return listener !== undefined || channel?.hasSubscribers === true
+}
+
 /** Whether there is anything to read at this gateway, or anybody to tell. */
 export function isHeard(gateway: Gateway, listener: Listener | undefined): boolean {
-  return gateway.evidence !== undefined || listener !== undefined || channel?.hasSubscribers === true
+  return gateway.evidence !== undefined || isTold(listener)
 }
 
 /** Judges an answer. It never throws, and where nothing is heard it does nothing. */

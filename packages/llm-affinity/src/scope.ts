@@ -42,3 +42,11 @@ export function enter<T>(value: unknown, fn: () => T): T {
 export function current(): unknown {
   return store?.getStore()
 }
+
+/**
+ * Gives what runs a function in the async context of here, everybody's and not only ours: a tracer's active span is
+ * there. It costs 3 µs, so only for who listens.
+ */
+export function snapshot(): <T>(fn: () => T) => T {
+  return AsyncLocalStorage?.snapshot?.() ?? ((fn) => fn())
+}

@@ -7,8 +7,9 @@ import {
 } from './carriers.js'
 import { AwaitedHops, originOf } from './hops.js'
 import { leadsTo } from './location.js'
-import { heard } from './outcomes.js'
+import { heard, isTold } from './outcomes.js'
 import { type AffinityOptions, type Place, type Policy, policyOf, type Stamp, stampOf } from './policy.js'
+import { snapshot } from './scope.js'
 import type { Session } from './session.js'
 import { type Sidecar, speaking } from './speaking.js'
 import { warnOnce } from './warn.js'
@@ -101,6 +102,8 @@ class Way implements Watch {
   readonly #below: Below
   #headers: DispatchHeaders | undefined
   #asked: (Place & Stamp) | undefined
+  // undici calls handlers in the context of whoever opened the socket.
+  #inContext: <T>(fn: () => T) => T = (fn) => fn()
   #controller: unknown
   #history: readonly unknown[] = []
   #judged = 0
@@ -131,7 +134,10 @@ class Way implements Watch {
       carried(stamp.key),
       parent && [parent[0], carried(parent[1])],
     )
-    if (this.#headers !== undefined) this.#asked = { ...place, ...stamp }
+    if (this.#headers !== undefined) {
+      this.#asked = { ...place, ...stamp }
+      if (isTold(this.#policy.onOutcome)) this.#inContext = snapshot()
+    }
     return this.#headers
   }
 
@@ -161,7 +167,8 @@ class Way implements Watch {
     }
     if (this.#asked === undefined || this.left || this.#isAway) return
     const asked = { ...this.#asked, body: this.#request.body }
-    heard(asked, Number(status), (name) => readDispatchHeader(headers, name), this.#policy.onOutcome)
+    const read = (name: string): string | undefined => readDispatchHeader(headers, name)
+    this.#inContext(() => heard(asked, Number(status), read, this.#policy.onOutcome))
   }
 
   // A value that undici reads when it makes a request of these headers: a list, which is empty away from home.
