@@ -3,6 +3,7 @@ import { defineConfig } from 'tsup'
 export default defineConfig({
   entry: [
     'src/index.ts',
+    'src/gateways.ts',
     'src/otel.ts',
     'src/undici.ts',
     'src/usage.ts',
