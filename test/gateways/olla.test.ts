@@ -3,6 +3,7 @@ import { runWithSession, Session, withAffinity } from 'llm-affinity'
 import { fail } from 'llm-affinity-testkit'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { runSnippet, snippetsOf } from '../support/snippets.ts'
 import { olla } from './programs/olla.ts'
 import { describeProgram } from './support/describe.ts'
 import { Outcomes } from './support/outcomes.ts'
@@ -81,6 +82,15 @@ describeProgram(olla, () => {
       if (isLost) expect(after).not.toContain(lost)
       else expect(after).toEqual(before)
     }
+  })
+
+  it('has both calls of its page on one backend', async () => {
+    await using own = await startRecordingFleet(olla)
+    const snippet = (await snippetsOf('docs/gateways/olla.md')).find(({ language }) => language === 'ts')
+    if (snippet === undefined) throw new Error('no snippet')
+    expect(await runSnippet(snippet, own.gateway.origin)).toMatchObject({ code: 0, stderr: '' })
+    const calls = own.recorders.map(({ requests }) => requests.filter(({ method }) => method === 'POST').length)
+    expect(calls.toSorted()).toEqual([0, 0, 2])
   })
 
   it('counts what we count', async () => {

@@ -4,6 +4,7 @@ import { startRecorder } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
 import { gateways } from '../../packages/llm-affinity/src/gateways.ts'
 import { runSnippet, snippetsOf, typeErrorsIn } from '../support/snippets.ts'
+import { programs } from './programs/index.ts'
 import { page, withTable } from './table.ts'
 
 const folder = dirname(page)
@@ -35,7 +36,8 @@ describe.each(names)('docs/gateways/%s.md', async (name) => {
 
   it.each(snippets)('shows code that runs as it stands, and stamps: line $line', async (snippet) => {
     await using gateway = await startRecorder()
-    expect(await runSnippet(snippet, gateway.origin)).toMatchObject({ code: 0, stderr: '' })
+    const code = atRoot(snippet.code, name)
+    expect(await runSnippet({ ...snippet, code }, gateway.origin)).toMatchObject({ code: 0, stderr: '' })
     const { headers = [], body } = gateways.get(name) ?? {}
     const field = headers.length === 0 ? body?.field : undefined
     expect(gateway.requests.length).toBeGreaterThan(0)
@@ -45,3 +47,9 @@ describe.each(names)('docs/gateways/%s.md', async (name) => {
     }
   })
 })
+
+// A recorder has at its root what some gateways have further down.
+function atRoot(code: string, name: string): string {
+  const { basePath = {} } = programs.find((program) => program.name === name) ?? {}
+  return Object.values(basePath).reduce((text, path) => text.replaceAll(`:4000${path}`, ':4000'), code)
+}
