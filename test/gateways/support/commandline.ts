@@ -19,14 +19,14 @@ export async function startCommandLine(
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
   const fronts = await healthy(backends)
-  const shown = wordsOf(await configOf(page, 'sh', port, fronts.backends, options))
-  // Two on one machine would meet on the port of the metrics, which the page leaves as it is.
-  const args = [...shown.slice(1), '--prometheus-port', String(await freePort())]
-  const isReady = async (): Promise<boolean> => {
-    const response = await fetch(`${origin}/readiness`, { signal: AbortSignal.timeout(2000) })
-    return (await response.text()).includes(`"healthy_workers":${backends.length}`)
-  }
   try {
+    const shown = wordsOf(await configOf(page, 'sh', port, fronts.backends, options))
+    // Two on one machine would meet on the port of the metrics, which the page leaves as it is.
+    const args = [...shown.slice(1), '--prometheus-port', String(await freePort())]
+    const isReady = async (): Promise<boolean> => {
+      const response = await fetch(`${origin}/readiness`, { signal: AbortSignal.timeout(2000) })
+      return (await response.text()).includes(`"healthy_workers":${backends.length}`)
+    }
     // They would wait for seconds before they end, and have nothing to lose.
     const child = await startProcess(binary, args, { ready: isReady, signal: 'SIGKILL' })
     const stop = async (): Promise<void> => {
