@@ -1,0 +1,150 @@
+import { affinityHeaders, type Gateway, Session } from 'llm-affinity'
+import { describe, expect, it } from 'vitest'
+import { gateways } from '../../packages/llm-affinity/src/gateways.ts'
+import { rowOf } from '../../packages/llm-affinity/src/row.ts'
+import { sources } from '../../packages/llm-affinity/src/sources.ts'
+
+const session = new Session('conversation-42')
+const rows = [...gateways.values()]
+const sentTo = (url: string): Record<string, string> => affinityHeaders(url, { session })
+const stamped = (...names: string[]): Record<string, string> =>
+  Object.fromEntries(names.map((name) => [name, session.key]))
+const GENERIC = stamped('x-session-id', 'x-litellm-session-id')
+
+describe('the table', () => {
+  it('is keyed by the names that its rows have, and each has a source', () => {
+    expect([...gateways.keys()]).toEqual(rows.map(({ name }) => name))
+    expect(Object.keys(sources).toSorted()).toEqual([...gateways.keys()].toSorted())
+  })
+
+  it('has nothing that a user could change', () => {
+    for (const row of rows) expect(Object.isFrozen(row), row.name).toBe(true)
+  })
+
+  it.each(rows.filter(({ name }) => name !== 'none'))('holds $name to what a row of a user’s own is held to', (row) => {
+    expect(rowOf({ ...row })).toEqual(row)
+    expect(rowOf({ ...row })).not.toBe(row)
+  })
+
+  it('has one row that no user may write: the one that stamps nothing', () => {
+    expect(() => rowOf({ ...gateways.get('none') } as Gateway)).toThrow(/headers.* to be a list, not empty/)
+    expect(affinityHeaders('http://gateway:4000', { session, gateway: 'none' })).toEqual({})
+  })
+
+  it('has each host in one row only, and none below another’s', () => {
+    const hosts = rows.flatMap((row) => row.hosts ?? [])
+    expect(new Set(hosts).size).toBe(hosts.length)
+    const below = hosts.filter((host) => host.startsWith('*.')).map((host) => host.slice(1))
+    for (const row of rows) {
+      const others = below.filter((end) => !row.hosts?.includes(`*${end}`))
+      for (const host of row.hosts ?? []) expect(others.filter((end) => `.${host}`.endsWith(end))).toEqual([])
+    }
+  })
+
+  it('has names in lower case alone, and no name twice in a row', () => {
+    for (const { headers, parent, evidence } of rows) {
+      const { words: _, part: __, retries = [], ...read } = evidence ?? {}
+      const names = [...headers, ...(parent === undefined ? [] : [parent]), ...Object.values(read), ...retries]
+      expect(names).toEqual(names.map((name) => name.toLowerCase()))
+      expect(new Set([...headers, parent]).size).toBe(headers.length + 1)
+    }
+  })
+
+  // A field that an API does not know makes some refuse the call, so a new one is a decision.
+  it('has body fields only where somebody must have meant it', () => {
+    const fields = rows.flatMap(({ name, body }) =>
+      body ? body.paths.map((path) => `${name} ${body.field} ${path}`) : [],
+    )
+    expect(fields).toEqual([
+      'azure-openai prompt_cache_key /openai/v1/chat/completions',
+      'azure-openai prompt_cache_key /openai/v1/responses',
+      'azure-openai prompt_cache_key /openai/v1/responses/compact',
+      'mistral prompt_cache_key /v1/chat/completions',
+      'mistral prompt_cache_key /v1/fim/completions',
+      'mistral prompt_cache_key /v1/agents/completions',
+      'moonshot prompt_cache_key /v1/chat/completions',
+      'openai prompt_cache_key /v1/chat/completions',
+      'openai prompt_cache_key /v1/responses',
+      'openai prompt_cache_key /v1/responses/compact',
+      'xai prompt_cache_key /v1/responses',
+    ])
+  })
+
+  it('never sends AIBrix a header that it takes for a token of its own', () => {
+    expect(affinityHeaders('http://gateway:4000', { session, gateway: 'aibrix' })).toEqual(
+      stamped('x-aibrix-session-key'),
+    )
+  })
+
+  it('refuses calls without a key for the one that does', () => {
+    expect(rows.filter(({ strict }) => strict).map(({ name }) => name)).toEqual(['opencode'])
+  })
+})
+
+describe('a provider is known by its host', () => {
+  it.each([
+    ['https://api.openai.com/v1', {}],
+    ['https://eu.api.openai.com/v1', {}],
+    ['https://api.mistral.ai/v1', {}],
+    ['https://api.eu.mistral.ai/v1', {}],
+    ['https://api.moonshot.ai/v1', {}],
+    ['https://api.moonshot.cn/v1', {}],
+    ['https://api.anthropic.com', {}],
+    ['https://resource.openai.azure.com/openai/v1', {}],
+    ['https://api.cerebras.ai/v1', {}],
+    ['https://api.deepseek.com', {}],
+    ['https://api.groq.com/openai/v1', {}],
+    ['https://api.together.xyz/v1', {}],
+    ['https://api.z.ai/api/paas/v4', {}],
+    ['https://generativelanguage.googleapis.com/v1beta', {}],
+    ['https://open.bigmodel.cn/api/paas/v4', {}],
+    ['https://api.x.ai/v1', stamped('x-grok-conv-id')],
+    ['https://us-east-1.api.x.ai/v1', stamped('x-grok-conv-id')],
+    ['https://api.fireworks.ai/inference/v1', stamped('x-session-affinity')],
+    ['https://api.cloudflare.com/client/v4/accounts/a/ai/v1', stamped('x-session-affinity')],
+    ['https://openrouter.ai/api/v1', stamped('x-session-id')],
+    ['https://eu.openrouter.ai/api/v1', stamped('x-session-id')],
+    ['https://opencode.ai/zen/v1', stamped('x-opencode-session')],
+    ['https://team--app.modal.run/v1', stamped('modal-session-id')],
+    ['https://team--app.us-west.modal.direct/v1', stamped('modal-session-id')],
+    ['HTTPS://API.OPENAI.COM:8443/v1', {}],
+    ['wss://api.openai.com/v1/realtime', {}],
+  ])('%s', (url, headers) => {
+    expect(sentTo(url)).toEqual(headers)
+  })
+
+  it('and every host of the table is', () => {
+    for (const { name, hosts = [], headers } of rows) {
+      for (const host of hosts)
+        expect(sentTo(`https://${host.replace('*', 'any.where')}/v1`), name).toEqual(stamped(...headers))
+    }
+  })
+
+  it.each([
+    'https://api.openai.com.evil.example/v1',
+    'https://evil-api.openai.com.example/v1',
+    'https://myapi.openai.com/v1',
+    'https://notapi.openai.com/v1',
+    'https://openai.com/v1',
+    'https://evilopenrouter.ai/api/v1',
+    'https://modal.run/v1',
+    'https://evilmodal.run/v1',
+    'https://api.x.ai.example/v1',
+    'https://xapi.x.ai/v1',
+    'https://example/api.openai.com/v1',
+    'https://api.openai.com@gateway.example/v1',
+    'https://gateway.example/?https://api.openai.com/v1',
+    'https://openai.azure.com.evil.example/openai/v1',
+    'https://console.mistral.ai/v1',
+    'http://127.0.0.1:4000/v1',
+    'http://[::1]:4000/v1',
+  ])('and not by what looks like it: %s', (url) => {
+    expect(sentTo(url)).toEqual(GENERIC)
+  })
+
+  it('and a name wins over it', () => {
+    expect(affinityHeaders('https://api.openai.com/v1', { session, gateway: 'olla' })).toEqual(
+      stamped('x-olla-session-id'),
+    )
+  })
+})
