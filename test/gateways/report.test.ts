@@ -59,12 +59,14 @@ describeProgram(caddy, () => {
     expect(asText(found)).toContain('Unstamped, so did: Caddy.')
   })
 
-  it('says what the first of its errors was, of one that answers with errors', async () => {
-    const found = [await measure(edited('reverse_proxy', 'respond 400\nreverse_proxy'), traffic, () => {})]
+  it('says what the first of its errors was, of one that fails some calls', async () => {
+    const refusing = edited('reverse_proxy', 'respond /v1/messages 400\nreverse_proxy')
+    const found = [await measure(refusing, traffic, () => {})]
     const [one] = JSON.parse(asJson(found)).gateways
-    expect(one).toMatchObject({ conversations: 0, cachedShare: 0, errors: 24 })
-    expect(one.failure).toMatch(/^calls that failed: 24, the first with .+: .*400/)
+    expect(one).toMatchObject({ conversations: 6, backendsPerConversation: { max: 1 }, errors: 12 })
+    expect(one.failure).toMatch(/^calls that failed: 12, the first with Anthropic.*: .*400/)
     expect(asText(found)).toContain(one.failure)
+    expect(asText(found)).toContain('0 of 1 kept every conversation on one backend')
     expect(isWell(found)).toBe(false)
   })
 

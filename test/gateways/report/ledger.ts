@@ -33,9 +33,11 @@ export class Ledger {
   enter({ replica, body, promptTokens, cachedTokens }: Read): void {
     const mark = lastMarkIn(body)
     if (mark === undefined) return
-    const { model, tools, system, messages } = JSON.parse(body)
-    // As the ideal reads what the replica has read, a body that a gateway has written anew is no advantage to either.
-    const ideal = this.#ideal.read(chatPrompt({ tools, messages: [system, messages] }), model)
+    const { model, tools, ...said } = JSON.parse(body)
+    // As the ideal reads what the replica has read, a body that a gateway has written anew is no advantage to either. Some
+    // also change the API: these are the fields of all three.
+    const messages = [said.instructions, said.system, said.messages, said.input]
+    const ideal = this.#ideal.read(chatPrompt({ tools, messages }), model)
     if (ideal.prompt !== promptTokens) {
       throw new Error(`${replica} has read ${promptTokens} tokens where the ideal cache has read ${ideal.prompt}`)
     }

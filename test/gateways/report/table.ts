@@ -51,10 +51,10 @@ function counts(all: Readonly<Record<string, number>>): string {
 
 /** The result in plain sentences. */
 function reading(all: readonly Found[]): string {
-  const kept = all.filter(({ measured }) => measured !== undefined && keeps(measured.stamped))
+  const kept = all.filter(({ measured, failure }) => failure === undefined && measured && keeps(measured.stamped))
   const said = `${kept.length} of ${all.length} kept every conversation on one backend, and cached all that can be, to half a point.`
   // Such as those that find a key of their own in how a conversation begins.
-  const anyway = all.filter(({ measured }) => measured !== undefined && keeps(measured.unstamped))
+  const anyway = kept.filter(({ measured }) => measured && keeps(measured.unstamped))
   if (anyway.length === 0) return said
   return `${said}\nUnstamped, so did: ${anyway.map(({ program }) => program.title).join(', ')}.`
 }
