@@ -8,10 +8,13 @@ export default defineConfig({
     // Tests read the sources, so that a change is seen without a build. test/package reads what is published.
     alias: [
       { find: /^llm-affinity$/, replacement: from('packages/llm-affinity/src/index.ts') },
+      { find: /^llm-affinity\/gateways$/, replacement: from('packages/llm-affinity/src/gateways.ts') },
       { find: /^llm-affinity\/undici$/, replacement: from('packages/llm-affinity/src/undici.ts') },
       { find: /^llm-affinity\/otel$/, replacement: from('packages/llm-affinity/src/otel.ts') },
       { find: /^llm-affinity\/usage$/, replacement: from('packages/llm-affinity/src/usage.ts') },
+      { find: /^llm-affinity-testkit\/vitest$/, replacement: from('packages/testkit/src/vitest.ts') },
       { find: /^llm-affinity-testkit$/, replacement: from('packages/testkit/src/index.ts') },
+      { find: /^llm-affinity-doctor$/, replacement: from('packages/doctor/src/index.ts') },
       { find: /^#async-context$/, replacement: from('packages/llm-affinity/src/async-context.ts') },
     ],
   },

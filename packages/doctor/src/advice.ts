@@ -1,0 +1,130 @@
+import type { GatewayName } from 'llm-affinity/gateways'
+
+/** What turns affinity on at a gateway, from its page in docs/gateways. */
+export interface Advice {
+  readonly title: string
+  /** The line that pins, and where it goes. Absent: it is on, or nobody can turn it on. */
+  readonly pin?: { readonly line: string; readonly into: string }
+  /** The line that has it say which backend answered, where it needs one. */
+  readonly name?: { readonly line: string; readonly into: string }
+  /** What else must be so. */
+  readonly note?: string
+}
+
+const ON = 'It pins by itself, and has nothing to turn on.'
+const provider = (title: string, note = ON): Advice => ({ title, note })
+
+const ADVICE: Readonly<Record<GatewayName, Advice>> = {
+  aibrix: { title: 'AIBrix', note: 'Each call must ask for it, with the header `routing-strategy: session-affinity`.' },
+  'azure-openai': provider('Azure OpenAI'),
+  bifrost: provider('Bifrost', 'It pins by itself, where there are several providers or keys to choose from.'),
+  caddy: {
+    title: 'Caddy',
+    pin: { line: 'lb_policy header X-Session-Id', into: 'the `reverse_proxy` block of the Caddyfile' },
+    name: {
+      line: 'header_down X-Backend {http.reverse_proxy.upstream.hostport}',
+      into: 'the `reverse_proxy` block of the Caddyfile',
+    },
+  },
+  cliproxyapi: { title: 'CLIProxyAPI', pin: { line: 'session-affinity: true', into: '`routing:` in its config.yaml' } },
+  dynamo: {
+    title: 'Dynamo',
+    pin: { line: '--router-session-affinity-ttl-secs 600', into: 'the command of the frontend' },
+  },
+  envoy: {
+    title: 'Envoy',
+    pin: {
+      line: '- header: { header_name: x-session-id }',
+      into: '`hash_policy:` of the route, with `lb_policy: RING_HASH` in the cluster',
+    },
+    name: {
+      line: '- header: { key: x-backend, value: "%UPSTREAM_REMOTE_ADDRESS%" }',
+      into: '`response_headers_to_add:` of the virtual host or the route',
+    },
+  },
+  fireworks: {
+    title: 'Fireworks',
+    pin: { line: '--enable-session-affinity', into: 'the `firectl create deployment` of a dedicated deployment' },
+  },
+  freellmapi: provider('freellmapi'),
+  generic: { title: 'your gateway' },
+  haproxy: {
+    title: 'HAProxy',
+    pin: { line: 'balance hdr(X-Session-Id)', into: 'the `backend` section, with `hash-type consistent`' },
+    name: { line: 'http-response set-header X-Backend %si:%sp', into: 'the `backend` section' },
+  },
+  'ingress-nginx': {
+    title: 'ingress-nginx',
+    pin: {
+      line: 'nginx.ingress.kubernetes.io/upstream-hash-by: $http_x_session_id',
+      into: 'the annotations of the Ingress',
+    },
+    name: {
+      line: 'more_set_headers "X-Backend: $upstream_addr";',
+      into: 'the annotation `nginx.ingress.kubernetes.io/configuration-snippet`',
+    },
+  },
+  istio: {
+    title: 'Istio',
+    pin: { line: 'consistentHash: { httpHeaderName: x-session-id }', into: '`loadBalancer:` of the DestinationRule' },
+    name: {
+      line: "response: { set: { x-backend: '%UPSTREAM_REMOTE_ADDRESS%' } }",
+      into: '`headers:` of the route in the VirtualService',
+    },
+  },
+  litellm: {
+    title: 'LiteLLM',
+    pin: { line: 'optional_pre_call_checks: ["session_affinity"]', into: '`router_settings:` in config.yaml' },
+  },
+  mistral: provider('Mistral'),
+  modal: provider('Modal', 'It pins by itself where the app is a Modal Server (`@app.server()`).'),
+  moonshot: provider('Moonshot'),
+  nginx: {
+    title: 'nginx',
+    pin: { line: 'hash $http_x_session_id consistent;', into: 'the `upstream` block' },
+    name: { line: 'add_header X-Backend $backend always;', into: 'the `location`, with the `map` of its page' },
+  },
+  none: { title: 'this provider', note: 'It is known to read no key, so none is sent.' },
+  olla: {
+    title: 'Olla',
+    pin: { line: 'enabled: true', into: '`proxy.sticky_sessions:` in its config' },
+    note: 'It pins at /olla/proxy/v1 and /olla/anthropic, and at no other base URL.',
+  },
+  openai: provider('OpenAI'),
+  opencode: provider('opencode'),
+  openrouter: provider('OpenRouter', 'It pins by itself where reading from the cache is cheaper.'),
+  'production-stack': {
+    title: "vLLM production-stack's router",
+    pin: { line: '--routing-logic session --session-key x-session-id', into: 'the command of the router' },
+  },
+  'ray-serve': {
+    title: 'Ray Serve',
+    pin: {
+      line: 'request_router_class: ray.serve.experimental.consistent_hash_router.ConsistentHashRouter',
+      into: '`request_router_config:` of the deployment',
+    },
+  },
+  smg: { title: 'SMG', pin: { line: '--policy consistent_hashing', into: 'the command of `smg launch`' } },
+  sub2api: provider('sub2api'),
+  'vllm-router': {
+    title: "vLLM's router",
+    pin: { line: '--policy consistent_hash', into: 'the command of the router' },
+  },
+  'workers-ai': provider('Workers AI'),
+  xai: provider('xAI'),
+  zai: provider('Z.ai'),
+}
+
+/** By the name of a row; undefined for a row of a user's own. */
+export const advice: ReadonlyMap<string, Advice> = new Map(Object.entries(ADVICE))
+
+/** What to do at a gateway so that it pins, then the rest. */
+export function onceAdvised(gateway: string, rest: readonly string[]): readonly string[] {
+  const { title, pin, note } = advice.get(gateway) ?? {}
+  const page = `docs/gateways/${gateway}.md`
+  return [
+    ...(pin === undefined ? [] : [`${title}: add \`${pin.line}\` to ${pin.into} (${page}).`]),
+    ...(note === undefined ? [] : [`${title}: ${note}`]),
+    ...rest,
+  ]
+}

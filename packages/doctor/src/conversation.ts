@@ -1,0 +1,49 @@
+import type { AffinityOptions } from 'llm-affinity'
+import type { Answer } from './calls.js'
+import { callerAt, type Place } from './line.js'
+import { prose } from './prose.js'
+import type { Purse } from './purse.js'
+import type { Message } from './speakers.js'
+
+/** How much is said in a conversation, in words. */
+export interface Length {
+  /** Before its first question: what no other conversation has. */
+  readonly opening: number
+  /** In each turn. */
+  readonly question: number
+}
+
+export interface Conversation {
+  /** The next turn: all that was said before, and one question more. Undefined where it cannot be paid for. */
+  turn(): Promise<Answer | undefined>
+}
+
+const ASK = 'Answer with one word.'
+
+/** Begins a conversation that nobody has had before; nothing is sent yet. */
+export function converse(
+  place: Place,
+  purse: Purse,
+  { opening, question }: Length,
+  affinity?: Pick<AffinityOptions, 'gateway'>,
+): Conversation {
+  const caller = callerAt(place, affinity)
+  const history: Message[] = []
+  return {
+    turn: async () => {
+      const begin = history.length === 0 ? `${prose(opening)}. ` : ''
+      const next: Message = { role: 'user', content: `${begin}${prose(question)}. ${ASK}` }
+      const settle = purse.pay(wordsIn([...history, next]))
+      if (settle === undefined) return undefined
+      const answer = await caller.ask([...history, next])
+      settle(answer.promptTokens)
+      // A turn that came to nothing is asked again, in other words.
+      if (answer.fault === undefined) history.push(next, { role: 'assistant', content: answer.text || 'Yes' })
+      return answer
+    },
+  }
+}
+
+function wordsIn(messages: readonly Message[]): number {
+  return messages.reduce((sum, { content }) => sum + content.split(' ').length, 0)
+}

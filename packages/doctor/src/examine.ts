@@ -1,0 +1,193 @@
+import type { AffinityOptions } from 'llm-affinity'
+import { type Gateway, gateways } from 'llm-affinity/gateways'
+import type { Answer, Call } from './calls.js'
+import { figuresOf } from './figures.js'
+import type { Place } from './line.js'
+import { type Plan, play } from './play.js'
+import { type Bench, findName, findOrigin, heedsKey } from './probes.js'
+import { Purse } from './purse.js'
+import { reach } from './reach.js'
+import { type Recognised, recognise } from './recognise.js'
+import type { Settings } from './settings.js'
+import { type Sight, sightOf } from './sight.js'
+import { speakers } from './speakers.js'
+import { type Findings, type Judgement, judge, type Probes } from './verdict.js'
+
+/** All that a run has shown. */
+export interface Examination {
+  readonly judgement: Judgement
+  readonly findings: Findings
+  readonly calls: readonly Call[]
+  readonly sight: Sight | undefined
+  readonly gateway: { readonly name: string; readonly known: 'named' | 'recognised' | 'by host' | 'assumed' }
+  readonly spent: { readonly calls: number; readonly tokens: number; readonly seconds: number }
+}
+
+/** Milliseconds that a run may take: arms, then what is left for probes. */
+export const DEADLINE = 55_000
+const ARMS_BY = 38_000
+const PATIENCE = 20_000
+
+export interface Progress {
+  say(text: string): void
+}
+
+/** Has the conversations, and judges. Rejects with `Unreached` where the gateway cannot be spoken to at all. */
+export async function examine(settings: Settings, progress: Progress): Promise<Examination> {
+  const begun = performance.now()
+  const purse = new Purse(settings.budget)
+  const make = (apiKey: string) => speakers[settings.api]({ ...settings, apiKey })
+  const base = { speaker: make(settings.apiKey ?? 'none'), signal: AbortSignal.timeout(DEADLINE), patience: PATIENCE }
+
+  progress.say('Reaching the gateway')
+  const { form, answers } = await reach(settings, base, purse)
+  const place: Place = { ...base, form }
+  const first = answers.find(({ fault }) => fault === undefined)
+  const known = first && recognise(first.headers)
+  const gateway = settings.header ? { name: 'yours', headers: settings.header } : (settings.gateway ?? rowKnown(known))
+  const plan = planOf(settings, purse)
+
+  let done = 0
+  const calls = first
+    ? await play(
+        { ...place, signal: AbortSignal.any([base.signal, AbortSignal.timeout(ARMS_BY)]) },
+        purse,
+        plan,
+        gateway === undefined ? {} : { gateway },
+        () => {
+          done += 1
+          progress.say(`${done} of ${callsOf(plan)} calls, ${purse.spent} tokens`)
+        },
+      )
+    : answers.map((answer, at): Call => ({ arm: 'control', conversation: at + 1, turn: 1, answer }))
+
+  const row = rowStamped(calls, gateway)
+  const sight = sightOf(calls, row.name)
+  const bench: Bench = {
+    place,
+    purse,
+    sight,
+    length: plan.length,
+    host: new URL(settings.baseUrl).hostname,
+    stranger: settings.apiKey === undefined ? make : undefined,
+  }
+  const found = findingsOf(
+    calls,
+    row,
+    sight,
+    known,
+    first !== undefined && calls.length < callsOf(plan) ? purse : undefined,
+  )
+  const { judgement, findings } = await settled(found, (probe) => {
+    progress.say(PROBING[probe])
+    return {
+      names: () => findName(bench, found.carriers),
+      key: () => heedsKey(bench, row),
+      origin: () => findOrigin(bench),
+    }[probe]()
+  })
+  return {
+    judgement,
+    findings,
+    calls,
+    sight,
+    gateway: { name: row.name, known: howKnown(settings, known, row) },
+    spent: { calls: purse.calls, tokens: purse.spent, seconds: (performance.now() - begun) / 1000 },
+  }
+}
+
+const PROBING: Readonly<Record<keyof Probes, string>> = {
+  names: 'Conversations move: trying other names for the key',
+  key: 'Conversations stay without a key too: trying whether the key is heeded',
+  origin: 'One backend has answered all: trying other addresses and credentials',
+}
+
+/** Judges, finds out what would make it surer, and judges again. */
+async function settled(
+  findings: Findings,
+  probe: (name: keyof Probes) => Promise<Probes[keyof Probes]>,
+): Promise<{ readonly judgement: Judgement; readonly findings: Findings }> {
+  let now = findings
+  for (;;) {
+    const judgement = judge(now)
+    const { ask } = judgement
+    if (ask === undefined) return { judgement, findings: now }
+    const result = await probe(ask)
+    if (result === undefined) return { judgement, findings: now }
+    now = { ...now, probes: { ...now.probes, [ask]: result } }
+  }
+}
+
+export function callsOf({ conversations, turns }: Pick<Plan, 'conversations' | 'turns'>): number {
+  return 2 * conversations * turns
+}
+
+/** Of the tokens of an opening: providers cache nothing that is shorter than 1024. */
+const OPENING = 1100
+/** Of a question: more than a block of any cache, so that lineages can be told apart. */
+const QUESTION = 180
+/** What is kept for probes. */
+const RESERVE = 0.2
+
+/** As long as the budget allows. */
+function planOf({ conversations, turns }: Settings, purse: Purse): Plan {
+  const perConversation = ((purse.budget - purse.spent) * (1 - RESERVE)) / (2 * conversations)
+  // A conversation sends its opening in each turn, and all questions so far.
+  const questions = (turns * (turns + 1)) / 2
+  const affordable = perConversation / (turns * OPENING + questions * QUESTION)
+  const scale = Math.min(1, affordable)
+  return {
+    conversations,
+    turns,
+    length: {
+      opening: Math.max(16, purse.wordsFor(OPENING * scale)),
+      question: Math.max(8, purse.wordsFor(QUESTION * scale)),
+    },
+  }
+}
+
+function rowKnown(known: Recognised | undefined): Gateway | undefined {
+  return known && gateways.get(known.name)
+}
+
+/** The row that the seam has really used. */
+function rowStamped(calls: readonly Call[], gateway: AffinityOptions['gateway']): Gateway {
+  if (typeof gateway === 'object') return gateway
+  const heard = calls.find(({ answer }) => answer.outcome !== undefined)?.answer.outcome?.gateway
+  return gateways.get(heard ?? gateway ?? 'none') ?? { name: 'none', headers: [] }
+}
+
+function howKnown(
+  { gateway, header }: Settings,
+  known: Recognised | undefined,
+  row: Gateway,
+): Examination['gateway']['known'] {
+  if (gateway !== undefined || header !== undefined) return 'named'
+  if (known?.name === row.name) return 'recognised'
+  return row.hosts === undefined ? 'assumed' : 'by host'
+}
+
+function findingsOf(
+  calls: readonly Call[],
+  row: Gateway,
+  sight: Sight | undefined,
+  known: Recognised | undefined,
+  short: Purse | undefined,
+): Findings {
+  const { outcome, source } = row.evidence ?? {}
+  const answers: readonly Answer[] = calls.map(({ answer }) => answer)
+  return {
+    figures: {
+      affinity: figuresOf(calls, 'affinity', sight, { outcome, source }),
+      control: figuresOf(calls, 'control', sight, { outcome, source }),
+    },
+    row,
+    carriers: [...new Set(answers.flatMap(({ carriers }) => carriers))],
+    faults: answers.flatMap(({ fault }) => fault ?? []),
+    nonsense: answers.some(({ nonsense }) => nonsense === true),
+    probes: {},
+    ...(sight && { sight: { by: sight.by, isSure: sight.isSure } }),
+    ...(known?.isSure && { recognised: known.name }),
+    ...(short && { cut: short.isShort ? ('budget' as const) : ('time' as const) }),
+  }
+}

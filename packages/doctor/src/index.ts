@@ -1,0 +1,6 @@
+export type { Arm, Call, Fault } from './calls.js'
+export { type Examination, examine, type Progress } from './examine.js'
+export type { Count, Figures } from './figures.js'
+export { run, type Streams } from './run.js'
+export { type Settings, settingsOf, UsageError } from './settings.js'
+export { EXIT_CODES, type Findings, type Judgement, judge, type Probes, type Verdict } from './verdict.js'

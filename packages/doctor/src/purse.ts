@@ -1,0 +1,56 @@
+/** What a run may spend, in tokens. A call is paid for before it is made, by a guess, and settled when it says its figure. */
+export class Purse {
+  readonly budget: number
+  #spent = 0
+  #reserved = 0
+  #calls = 0
+  #isShort = false
+  // Of a text in these words; a first guess above what any vocabulary needs.
+  #tokensPerWord = 2
+  #isMeasured = false
+
+  constructor(budget: number) {
+    this.budget = budget
+  }
+
+  get spent(): number {
+    return Math.round(this.#spent)
+  }
+
+  /** Whether something was not sent because it would have cost too much. */
+  get isShort(): boolean {
+    return this.#isShort
+  }
+
+  get calls(): number {
+    return this.#calls
+  }
+
+  /** How many words can be had for so many tokens. */
+  wordsFor(tokens: number): number {
+    return Math.floor(tokens / this.#tokensPerWord)
+  }
+
+  tokensFor(words: number): number {
+    return Math.ceil(words * this.#tokensPerWord)
+  }
+
+  /** Undefined where the budget does not reach: then nothing may be sent. Otherwise to be called with what it cost. */
+  pay(words: number): ((tokens: number | undefined) => void) | undefined {
+    const guess = this.tokensFor(words)
+    if (this.#spent + this.#reserved + guess > this.budget) {
+      this.#isShort = true
+      return undefined
+    }
+    this.#reserved += guess
+    this.#calls += 1
+    return (tokens) => {
+      this.#reserved -= guess
+      this.#spent += tokens ?? guess
+      if (tokens === undefined || words < 20) return
+      // The dearest that was seen, so that a guess stays above.
+      this.#tokensPerWord = this.#isMeasured ? Math.max(this.#tokensPerWord, tokens / words) : tokens / words
+      this.#isMeasured = true
+    }
+  }
+}

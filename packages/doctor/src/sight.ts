@@ -1,0 +1,81 @@
+import { gateways } from 'llm-affinity/gateways'
+import type { Call } from './calls.js'
+
+/** What tells the backends apart. */
+export interface Sight {
+  /** The header, or the cookie, that names them. */
+  readonly by: string
+  /** It is in the table of gateways, or says what it is by its name; else only its values look like names. */
+  readonly isSure: boolean
+  readonly backendOf: (answer: Call['answer']) => string | undefined
+}
+
+const MOST = 16
+const SOUND = /^[\x20-\x7e]{1,256}$/
+const IDENTITY =
+  /(backend|upstream|served|replica|instance|worker|\bpods?\b|\bnode\b|endpoint|target|shard|deployment|hostname)/i
+// Whatever they say, it is not who has answered.
+const NEVER =
+  /(date|time|duration|latency|elapsed|timing|limit|remaining|reset|length|cost|spend|token|count|usage|request|trace|span|correlation|session|conversation|age$|etag|expires|modified|version|content|encoding|cache|policy|allow|vary|accept|^server$|^via$|^connection$|^keep-alive$|cookie|origin|model|attempt|retries|id$)/i
+
+/** Who answered, by whatever names it in the answers. Undefined where nothing does. */
+export function sightOf(calls: readonly Call[], prefer?: string): Sight | undefined {
+  const answered = calls.filter(({ answer }) => answer.fault === undefined).map(({ answer }) => answer)
+  const found = [...fromTable(prefer), ...fromNames(answered), ...fromCookies(answered)]
+  const scored = found.flatMap((sight) => {
+    const names = answered.map(sight.backendOf)
+    const distinct = new Map<string, number>()
+    for (const name of names) if (name !== undefined) distinct.set(name, (distinct.get(name) ?? 0) + 1)
+    const isThere = names.filter((name) => name !== undefined).length >= 0.9 * names.length && names.length > 0
+    const isFew = distinct.size <= MOST && (names.length < 8 || distinct.size <= names.length / 2)
+    // One value in all answers names a backend only where the header is known to.
+    return isThere && isFew && (sight.isSure || distinct.size > 1) ? [{ sight, several: distinct.size > 1 }] : []
+  })
+  return (
+    scored.find(({ sight, several }) => sight.isSure && several) ??
+    scored.find(({ sight }) => sight.isSure) ??
+    scored[0]
+  )?.sight
+}
+
+function fromTable(prefer: string | undefined): Sight[] {
+  const rows = [...gateways.values()].toSorted((a, b) => Number(b.name === prefer) - Number(a.name === prefer))
+  const seen = new Map<string, Sight>()
+  for (const { evidence } of rows) {
+    const { backend, part = /.*/ } = evidence ?? {}
+    if (backend === undefined || seen.has(backend)) continue
+    seen.set(backend, {
+      by: backend,
+      isSure: true,
+      backendOf: ({ headers }) => {
+        const match = part.exec(headers.get(backend) ?? '')
+        return sound(match?.[1] ?? match?.[0])
+      },
+    })
+  }
+  return [...seen.values()]
+}
+
+function fromNames(answers: readonly Call['answer'][]): Sight[] {
+  const names = new Set(answers.flatMap(({ headers }) => [...headers.keys()]))
+  return (
+    [...names]
+      .filter((name) => IDENTITY.test(name) || !NEVER.test(name))
+      // A count or a time of day takes few values as well.
+      .filter((name) => IDENTITY.test(name) || answers.every(({ headers }) => /[a-z]/i.test(headers.get(name) ?? 'a')))
+      .map((by) => ({ by, isSure: IDENTITY.test(by), backendOf: ({ headers }) => sound(headers.get(by)) }))
+  )
+}
+
+function fromCookies(answers: readonly Call['answer'][]): Sight[] {
+  const names = new Set(answers.flatMap(({ cookies }) => [...cookies.keys()]))
+  return [...names].map((name) => ({
+    by: `cookie ${name}`,
+    isSure: false,
+    backendOf: ({ cookies }) => sound(cookies.get(name)),
+  }))
+}
+
+function sound(value: string | undefined): string | undefined {
+  return value !== undefined && SOUND.test(value) ? value : undefined
+}
