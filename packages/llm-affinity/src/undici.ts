@@ -156,7 +156,9 @@ class Way implements Watch {
     if (this.#headers === undefined || this.#asked === undefined) return
     const { gateway, key, parent } = this.#asked
     restampDispatchHeaders(this.#headers, gateway.headers, this.#onlyAtHome(key))
-    if (parent !== undefined) restampDispatchHeaders(this.#headers, [parent[0]], this.#onlyAtHome(parent[1]))
+    // Not where the caller has named one.
+    if (parent === undefined || readDispatchHeader(this.#headers, parent[0]) !== parent[1]) return
+    restampDispatchHeaders(this.#headers, [parent[0]], this.#onlyAtHome(parent[1]))
   }
 
   answered(status: unknown, headers: unknown): void {

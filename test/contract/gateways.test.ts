@@ -1,0 +1,162 @@
+// What rows can say, on the wire. Nothing but a row tells these gateways apart.
+
+import { type Gateway, runWithoutSession, runWithSession, Session } from 'llm-affinity'
+import { redirectTo } from 'llm-affinity-testkit'
+import { describe, expect, it } from 'vitest'
+import { answer, freshId, listening } from '../support/outcomes.ts'
+import { recorder } from '../support/recorder.ts'
+import { seams } from '../support/seams.ts'
+
+const home = await recorder()
+const foreign = await recorder()
+const sent = (name: string): (string | undefined)[] => home.requests.map((request) => request.header(name))
+
+/** A gateway that nobody has made, with everything that a row can say. */
+const made: Gateway = {
+  name: 'made-up',
+  headers: ['X-Made-Key', 'x-made-session'],
+  parent: 'x-made-parent',
+  body: { field: 'routing.key', paths: ['/chat/completions', '/messages'] },
+  value: /^[a-z0-9]{1,32}$/,
+  strict: true,
+  perModel: true,
+  evidence: {
+    outcome: 'x-made-outcome',
+    words: { sticky: 'hit', fresh: 'miss', off: 'disabled', lost: 'repin', elsewhere: 'moved' },
+    backend: 'x-made-by',
+    part: /pod=(\w+)/,
+    source: 'x-made-source',
+    echo: 'X-Made-Echo',
+    model: 'x-made-model',
+    retries: ['x-made-tries'],
+  },
+}
+
+describe.each(seams)('$name', (seam) => {
+  it('speaks for a made-up gateway from one row', async () => {
+    const parent = new Session(freshId())
+    const session = parent.child('search')
+    const said = { 'x-made-by': 'zone=a pod=gpu7 v=1', 'x-made-model': 'test-model', 'x-made-source': 'header' }
+    home.script(
+      answer({ ...said, 'x-made-outcome': 'fresh', 'x-made-tries': '1', 'x-made-echo': session.key }),
+      answer({ ...said, 'x-made-outcome': 'lost' }),
+      answer({ ...said, 'x-made-outcome': 'who knows' }),
+      answer({ ...said, 'x-made-outcome': 'sticky', 'x-made-echo': 'somebody-else' }),
+      answer(said),
+      answer(said),
+      answer({ ...said, 'x-made-outcome': 'off' }),
+    )
+    await listening(seam, home.origin, { gateway: made }, async ({ call, outcomes }) => {
+      for (let turn = 0; turn < 6; turn++) await session.run(() => call())
+      await session.run(() => runWithoutSession(call))
+      const read = { gateway: 'made-up', origin: home.origin, status: 200 }
+      const whole = { ...read, session, backend: 'gpu7', source: 'header' }
+      expect(outcomes).toEqual([
+        { ...whole, result: 'miss', attempt: 2 },
+        { ...whole, result: 'repin' },
+        { ...whole, result: 'unknown' },
+        { ...read, session, result: 'unknown' },
+        { ...whole, result: 'unknown' },
+        { ...whole, result: 'hit' },
+        { ...whole, session: outcomes[6]?.session, result: 'disabled' },
+      ])
+      expect(outcomes[6]?.session.key).toBe(session.lane('sidecar').key)
+    })
+    const keys = [...Array(6).fill(session.key), session.lane('sidecar').key]
+    expect(sent('x-made-key')).toEqual(keys)
+    expect(sent('x-made-session')).toEqual(keys)
+    // Not safe for this gateway: a key with a dash is hashed, the parent's too.
+    const [above] = sent('x-made-parent')
+    expect(above).toMatch(/^[0-9a-f]{32}$/)
+    expect(new Set(sent('x-made-parent').slice(0, 6))).toEqual(new Set([above]))
+    const fields = home.requests.map((request) => Object(request.json()).routing?.key)
+    expect(fields).toEqual(seam.name.startsWith('undici') ? Array(7).fill(undefined) : keys)
+  })
+
+  it('hashes for HAProxy what its tables would cut, and nothing else', async () => {
+    const [short, exact, long] = ['conversation-42', 'c'.repeat(32), 'c'.repeat(33)]
+    await listening(seam, home.origin, { gateway: 'haproxy' }, async ({ call }) => {
+      for (const id of [short, exact, long, long]) await runWithSession(id, call)
+    })
+    const [first, second, third, fourth] = sent('x-session-id')
+    expect([first, second]).toEqual([short, exact])
+    expect(third).toMatch(/^[0-9a-f]{32}$/)
+    expect(fourth).toBe(third)
+  })
+
+  it('tells Dynamo whose child, lane or fork a session is, and nothing where the key is the parent’s own', async () => {
+    const parent = new Session(freshId())
+    const speakers = [
+      parent,
+      parent.child('search'),
+      parent.child(),
+      parent.lane('titles'),
+      parent.fork(),
+      parent.child('search').lane('titles'),
+      parent.fork({ shareCache: true }),
+      Session.from(JSON.parse(JSON.stringify(parent.child('search')))),
+      new Session('').child('search'),
+    ]
+    await listening(seam, home.origin, { gateway: 'dynamo' }, async ({ call }) => {
+      for (const speaker of speakers) await speaker.run(() => call())
+      parent.repin()
+      await parent.child('search').run(() => call())
+      await parent.run(() => runWithoutSession(call))
+    })
+    const { key } = new Session(parent.id)
+    const search = parent.child('search').key
+    expect(sent('x-dynamo-parent-session-id')).toEqual([
+      undefined,
+      key,
+      key,
+      key,
+      key,
+      search,
+      undefined,
+      key,
+      undefined,
+      parent.key,
+      undefined,
+    ])
+    expect(sent('x-dynamo-session-id').slice(0, 8)).toEqual(
+      speakers.slice(0, 8).map((speaker) => (speaker === parent ? key : speaker.key)),
+    )
+    expect(sent('x-dynamo-session-id').at(-1)).toBeUndefined()
+  })
+
+  it.each(['x-dynamo-parent-session-id', 'X-Dynamo-Parent-Session-ID'])(
+    'leaves a parent alone that the caller names, as %s',
+    async (name) => {
+      const child = new Session(freshId()).child('search')
+      await listening(seam, home.origin, { gateway: 'dynamo' }, async ({ call }) => {
+        for (let turn = 0; turn < 2; turn++) await child.run(() => call({ headers: { [name]: 'mine' } }))
+      })
+      expect(sent('x-dynamo-parent-session-id')).toEqual(['mine', 'mine'])
+      expect(sent('x-dynamo-session-id')).toEqual([child.key, child.key])
+    },
+  )
+
+  if (seam.redirects) {
+    it.each([307, 302])('leaves such a parent alone on the hops of a %d too', async (status) => {
+      const child = new Session(freshId()).child('search')
+      home.script(redirectTo('/again', status), redirectTo('/and-again', status))
+      await listening(seam, home.origin, { gateway: 'dynamo' }, async ({ call }) => {
+        await child.run(() => call({ headers: { 'X-Dynamo-Parent-Session-ID': 'mine' } }))
+      })
+      expect(sent('x-dynamo-parent-session-id')).toEqual(['mine', 'mine', 'mine'])
+      expect(sent('x-dynamo-session-id')).toEqual([child.key, child.key, child.key])
+    })
+
+    it('sends the parent again to the same origin, and to no other', async () => {
+      const parent = new Session(freshId())
+      home.script(redirectTo('/again'), redirectTo(`${foreign.origin}/away`))
+      await listening(seam, home.origin, { gateway: 'dynamo' }, async ({ call }) => {
+        await parent.child('search').run(() => call())
+      })
+      expect(sent('x-dynamo-parent-session-id')).toEqual([parent.key, parent.key])
+      expect(foreign.requests).toHaveLength(1)
+      const names = foreign.requests[0]?.rawHeaders.map(([name]) => name.toLowerCase())
+      expect(names?.filter((name) => name.includes('dynamo'))).toEqual([])
+    })
+  }
+})
