@@ -17,7 +17,7 @@ export interface Gateway {
   readonly value?: RegExp
   /** The hosts that it is known by: `api.example.com`, or `*.example.com` for every host below it. */
   readonly hosts?: readonly string[]
-  /** It refuses calls without a key, so that a sidecar must carry one too: a lane's. */
+  /** It refuses calls without a key, or sends all of them to one backend, so that a sidecar must carry one too: a lane's. */
   readonly strict?: boolean
   /** Its pins are for a session and a model, and not for a session alone: turns of two models are never compared. */
   readonly perModel?: boolean
@@ -184,7 +184,8 @@ const rows: Record<GatewayName, Omit<Gateway, 'name'>> = {
   'ray-serve': { headers: X_SESSION_ID },
   smg: { headers: ['x-smg-routing-key'], evidence: { backend: 'x-smg-routed-worker-id' } },
   sub2api: { headers: X_SESSION_ID },
-  'vllm-router': { headers: X_SESSION_ID },
+  // Chats without a key are hashed by an empty text, and all land on one worker.
+  'vllm-router': { headers: X_SESSION_ID, strict: true },
   'workers-ai': { headers: X_SESSION_AFFINITY, hosts: ['api.cloudflare.com'] },
   xai: { headers: ['x-grok-conv-id'], body: promptCacheKey('/v1/responses'), hosts: ['api.x.ai', '*.api.x.ai'] },
   zai: { headers: X_SESSION_ID },

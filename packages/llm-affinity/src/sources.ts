@@ -45,7 +45,7 @@ export const sources: Readonly<Record<GatewayName, Source>> = {
     failover: 'gateway',
   },
   envoy: {
-    sure: 'docs',
+    sure: 'run',
     from: ['envoyproxy/gateway: api/v1alpha1/loadbalancer_types.go'],
     failover: 'gateway',
   },
@@ -100,8 +100,8 @@ export const sources: Readonly<Record<GatewayName, Source>> = {
     failover: 'gateway',
   },
   smg: {
-    sure: 'source',
-    from: ['lightseekorg/smg: model_gateway/src/policies/consistent_hashing.rs', 'manual.rs'],
+    sure: 'run',
+    from: ['smg-project/smg: model_gateway/src/policies/consistent_hashing.rs', 'manual.rs'],
     failover: 'gateway',
   },
   sub2api: {
@@ -110,7 +110,7 @@ export const sources: Readonly<Record<GatewayName, Source>> = {
     failover: 'gateway',
   },
   'vllm-router': {
-    sure: 'source',
+    sure: 'run',
     from: ['vllm-project/router: src/policies/hash_key.rs, consistent_hash.rs'],
     failover: 'gateway',
   },

@@ -55,6 +55,8 @@ export function serve(behaviour: Behaviour): Promise<Listening> {
     return next()
   })
   for (const { path, dialect } of routes) app.post(path, (c) => answer(c, dialect, behaviour))
+  // Routers ask before they send anything.
+  app.get('/health', (c) => c.body(null))
   for (const prefix of ['/v1', '/openai/v1', '/openai']) {
     app.get(`${prefix}/models`, (c) => c.json(modelList(behaviour.models)))
     app.get(`${prefix}/models/:model`, (c) => c.json(model(c.req.param('model'))))
