@@ -19,7 +19,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts'],
+    include: ['test/**/*.test.ts', 'packages/*/test/**/*.test.ts', 'examples/**/*.test.ts'],
     typecheck: { enabled: true, tsconfig: './test/types/tsconfig.json', include: ['test/types/*.test-d.ts'] },
     reporters: ['default', './test/support/summary.ts'],
     testTimeout: 60_000,
