@@ -43,7 +43,12 @@ export async function typeErrorsIn(snippets: readonly Snippet[]): Promise<string
         return `line-${line}.mts`
       }),
     )
-    const compilerOptions = { noEmit: true, declaration: false, isolatedDeclarations: false }
+    const compilerOptions = {
+      noEmit: true,
+      declaration: false,
+      isolatedDeclarations: false,
+      allowImportingTsExtensions: true,
+    }
     const config = { extends: join(root, 'tsconfig.base.json'), compilerOptions, files }
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(config))
     const { code, stdout, stderr } = await runNode([join(root, 'node_modules/typescript/bin/tsc'), '-p', folder])
