@@ -17,7 +17,10 @@ import {
   type SessionState,
   withAffinity,
 } from 'llm-affinity'
+import { gateways } from 'llm-affinity/gateways'
+import { otelOutcomes } from 'llm-affinity/otel'
 import { type AffinityInterceptor, affinityInterceptor } from 'llm-affinity/undici'
+import { readUsage, type SessionFigures, SessionReport, type Usage } from 'llm-affinity/usage'
 import OpenAI, { AzureOpenAI } from 'openai'
 import type { Dispatcher } from 'undici'
 import { Agent, Client, interceptors, Pool, RetryAgent } from 'undici'
@@ -150,4 +153,16 @@ test('an interceptor composes on every dispatcher of undici 7 and 8', () => {
   new Agent7().compose(ours)
   // @ts-expect-error no options but these
   affinityInterceptor({ fetch })
+})
+
+test('what is read of answers fits where outcomes are told', () => {
+  const report = new SessionReport({ cacheLivesMs: 60_000 })
+  affinityFetch({ onOutcome: report.onOutcome })
+  affinityInterceptor({ onOutcome: otelOutcomes({ ids: true, usage: true }) })
+  expectTypeOf(report.of(session)).toEqualTypeOf<SessionFigures | undefined>()
+  expectTypeOf(readUsage(new Response())).toEqualTypeOf<Promise<Usage | undefined>>()
+  expectTypeOf<Usage['cachedTokens']>().toEqualTypeOf<number | undefined>()
+  expectTypeOf(gateways).toEqualTypeOf<ReadonlyMap<string, Gateway>>()
+  // @ts-expect-error no such option
+  otelOutcomes({ keys: true })
 })
