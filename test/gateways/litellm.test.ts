@@ -120,12 +120,14 @@ describeProgram(litellm, () => {
     it('follows a trace id before the session: one that is new in every call undoes the pin', async () => {
       const { all, onOutcome } = new Outcomes()
       const { completions } = openai({ gateway: 'litellm', onOutcome }).chat
-      await runWithSession('traced-conversation', async () => {
-        for (let call = 0; call < 16; call++) {
-          await completions.create(ask('Hello'), { headers: { 'x-litellm-trace-id': `trace-of-call-${call}` } })
-        }
-      })
+      const call = (trace: string) =>
+        runWithSession('traced-conversation', () =>
+          completions.create(ask('Hello'), { headers: { 'x-litellm-trace-id': trace } }),
+        )
+      for (let turn = 0; turn < 16; turn++) await call(`trace-of-turn-${turn}`)
       expect(all.map(({ result }) => result)).toContain('moved')
+      for (let turn = 0; turn < 8; turn++) await call('trace-of-all-turns')
+      expect(all.slice(-7).map(({ result }) => result)).toEqual(Array(7).fill('hit'))
     })
 
     it('hands no key on to the backends', async () => {
@@ -187,16 +189,19 @@ describeProgram(litellm, () => {
     await using own = await startRecordingFleet(litellm, { edit })
     const { all, outcomes } = wrapped(own)
     await talk(all, 1)
-    const lost = own.recorders[own.placesOf(all[0]?.id ?? '')[0] ?? 0]
-    const [home] = all[0]?.answers ?? []
+    const [first, ...others] = all
+    if (first === undefined) throw new Error('no conversations')
+    const lost = own.recorders[own.placesOf(first.id)[0] ?? 0]
+    const [home] = first.answers
     const isLost = ({ answers }: Conversation): boolean => answers[0]?.replica === home?.replica
     await lost?.close()
-    await talk(all, 3)
+    await first.turn()
+    expect(outcomes.of(first)[1]).toMatchObject({ status: 200, result: 'moved', attempt: 2 })
+    await talk(others, 3)
     for (const each of all) {
       expect(replicasOf(each.answers.slice(1))).not.toContain(home?.replica)
       if (!isLost(each)) expect(outcomes.resultsOf(each)).toEqual(['unknown', 'hit', 'hit', 'hit'])
     }
-    expect(outcomes.all.some(({ result, attempt }) => result === 'moved' && attempt === 2)).toBe(true)
 
     await using _ = await startRecorder({ port: Number(new URL(lost?.origin ?? '').port) })
     for (const each of all.filter(isLost)) await expectToReturn(each, home)
