@@ -9,6 +9,8 @@ export interface Advice {
   readonly name?: { readonly line: string; readonly into: string }
   /** What else must be so. */
   readonly note?: string
+  /** Backends never see the headers of its clients. */
+  readonly keepsHeaders?: true
 }
 
 const ON = 'It pins by itself, and has nothing to turn on.'
@@ -75,6 +77,7 @@ const ADVICE: Readonly<Record<GatewayName, Advice>> = {
   litellm: {
     title: 'LiteLLM',
     pin: { line: 'optional_pre_call_checks: ["session_affinity"]', into: '`router_settings:` in config.yaml' },
+    keepsHeaders: true,
   },
   mistral: provider('Mistral'),
   modal: provider('Modal', 'It pins by itself where the app is a Modal Server (`@app.server()`).'),

@@ -32,6 +32,8 @@ export interface Answer {
   readonly nonsense?: true
   /** Which of the request's headers carried the session's key; `body` where its body did. */
   readonly carriers: readonly string[]
+  /** All headers of the request, by name, as they left the SDK and the seam. */
+  readonly sentHeaders: readonly string[]
   readonly outcome?: Outcome
 }
 

@@ -1,4 +1,3 @@
-import type { AffinityOptions } from 'llm-affinity'
 import { type Gateway, gateways } from 'llm-affinity/gateways'
 import type { Answer, Call } from './calls.js'
 import { figuresOf } from './figures.js'
@@ -8,7 +7,7 @@ import { type Bench, findName, findOrigin, heedsKey } from './probes.js'
 import { Purse } from './purse.js'
 import { reach } from './reach.js'
 import { type Recognised, recognise } from './recognise.js'
-import type { Settings } from './settings.js'
+import { rowFor, type Settings } from './settings.js'
 import { type Sight, sightOf } from './sight.js'
 import { speakers } from './speakers.js'
 import { type Findings, type Judgement, judge, type Probes } from './verdict.js'
@@ -44,7 +43,7 @@ export async function examine(settings: Settings, progress: Progress): Promise<E
   const place: Place = { ...base, form }
   const first = answers.find(({ fault }) => fault === undefined)
   const known = first && recognise(first.headers)
-  const gateway = settings.header ? { name: 'yours', headers: settings.header } : (settings.gateway ?? rowKnown(known))
+  const gateway = rowFor(settings) ?? known?.row
   const plan = planOf(settings, purse)
 
   let done = 0
@@ -146,15 +145,11 @@ function planOf({ conversations, turns }: Settings, purse: Purse): Plan {
   }
 }
 
-function rowKnown(known: Recognised | undefined): Gateway | undefined {
-  return known && gateways.get(known.name)
-}
-
 /** The row that the seam has really used. */
-function rowStamped(calls: readonly Call[], gateway: AffinityOptions['gateway']): Gateway {
-  if (typeof gateway === 'object') return gateway
+function rowStamped(calls: readonly Call[], gateway: Gateway | undefined): Gateway {
+  if (gateway !== undefined) return gateway
   const heard = calls.find(({ answer }) => answer.outcome !== undefined)?.answer.outcome?.gateway
-  return gateways.get(heard ?? gateway ?? 'none') ?? { name: 'none', headers: [] }
+  return gateways.get(heard ?? 'none') ?? { name: 'none', headers: [] }
 }
 
 function howKnown(
@@ -163,7 +158,7 @@ function howKnown(
   row: Gateway,
 ): Examination['gateway']['known'] {
   if (gateway !== undefined || header !== undefined) return 'named'
-  if (known?.name === row.name) return 'recognised'
+  if (known?.row.name === row.name) return 'recognised'
   return row.hosts === undefined ? 'assumed' : 'by host'
 }
 
@@ -182,12 +177,18 @@ function findingsOf(
       control: figuresOf(calls, 'control', sight, { outcome, source }),
     },
     row,
-    carriers: [...new Set(answers.flatMap(({ carriers }) => carriers))],
+    carriers: carriersOf(row, answers),
     faults: answers.flatMap(({ fault }) => fault ?? []),
     nonsense: answers.some(({ nonsense }) => nonsense === true),
     probes: {},
     ...(sight && { sight: { by: sight.by, isSure: sight.isSure } }),
-    ...(known?.isSure && { recognised: known.name }),
+    ...(known?.isSure && { recognised: known.row.name }),
     ...(short && { cut: short.isShort ? ('budget' as const) : ('time' as const) }),
   }
+}
+
+// As the row has them: its own name first.
+function carriersOf({ headers }: Gateway, answers: readonly Answer[]): string[] {
+  const seen = new Set(answers.flatMap(({ carriers }) => carriers))
+  return [...headers.filter((name) => seen.has(name)), ...(seen.has('body') ? ['body'] : [])]
 }

@@ -37,8 +37,7 @@ export function figuresOf(all: readonly Call[], arm: Arm, sight: Sight | undefin
   const well = calls.filter(({ answer }) => answer.fault === undefined)
   const talks = [...Map.groupBy(well, ({ conversation }) => conversation).values()].map(inOrder)
   const later = well.filter(({ turn }) => turn > 1)
-  // Servers without a cache, and those that do not report theirs, say 0 of every call: that is no figure.
-  const isSeen = all.some(({ answer }) => (answer.cachedTokens ?? 0) > 0)
+  const isSeen = hasCache(all)
   const descents = isSeen ? talks.map(lineages) : []
   const counted = (isSeen ? later : []).flatMap(({ answer: { promptTokens, cachedTokens } }) =>
     promptTokens !== undefined && cachedTokens !== undefined ? [{ promptTokens, cachedTokens }] : [],
@@ -68,6 +67,16 @@ export function figuresOf(all: readonly Call[], arm: Arm, sight: Sight | undefin
     ...present('outcomes', saidIn(well, words.outcome)),
     ...present('sources', saidIn(well, words.source)),
   }
+}
+
+// Servers without a cache, and those that do not report theirs, say 0 of every call, and a cache that is too small says
+// hardly more. Only where some turn was found again is the absence of others a figure.
+function hasCache(all: readonly Call[]): boolean {
+  const talks = Map.groupBy(all, ({ arm, conversation }) => `${arm} ${conversation}`)
+  return [...talks.values()].some((calls) => {
+    const descents = lineages(inOrder(calls))
+    return new Set(descents.map(({ lineage }) => lineage)).size < descents.length
+  })
 }
 
 /** The headers in which a gateway speaks of its pins. */

@@ -1,4 +1,6 @@
+import type { Echoed } from './echoed.js'
 import type { Examination } from './examine.js'
+import type { Overheard } from './overhear.js'
 import type { Unreached } from './reach.js'
 import { EXIT_CODES } from './verdict.js'
 
@@ -18,6 +20,12 @@ export function asJson({ judgement, findings, gateway, sight, spent }: Examinati
     arms: figures,
     spent: { ...spent, seconds: Number(spent.seconds.toFixed(1)) },
   })
+}
+
+/** The same for a run with the echo server. */
+export function echoAsJson(echoed: Echoed, overheard: Overheard | undefined): string {
+  const { gateway, ...echo } = overheard ?? {}
+  return JSON.stringify({ ...echoed, ...(overheard && { gateway: { name: gateway }, echo }) })
 }
 
 /** The same for a run that never began. */

@@ -29,6 +29,7 @@ interface Seen {
   response?: Response
   usage?: ReturnType<typeof readUsage>
   carriers: readonly string[]
+  sentHeaders: readonly string[]
   outcome?: Outcome
 }
 
@@ -36,10 +37,11 @@ interface Seen {
 export function callerAt(place: Place, affinity?: Omit<AffinityOptions, 'session' | 'onOutcome'>): Caller {
   const session = affinity && new Session()
   const send = place.send ?? fetch
-  let seen: Seen = { carriers: [] }
+  let seen: Seen = { carriers: [], sentHeaders: [] }
   const line = place.speaker.connect(
     async (input, init) => {
       seen.carriers = carriersIn(init, session?.key)
+      seen.sentHeaders = [...new Headers(init?.headers).keys()]
       const response = await send(input, init)
       seen.response = response
       seen.usage = readUsage(response)
@@ -56,7 +58,7 @@ export function callerAt(place: Place, affinity?: Omit<AffinityOptions, 'session
   return {
     key: session?.key,
     ask: async (messages) => {
-      seen = { carriers: [] }
+      seen = { carriers: [], sentHeaders: [] }
       const patience = AbortSignal.timeout(place.patience)
       const begun = performance.now()
       const heard: Heard = { text: '', saysCached: false, events: 0, isWhole: false }
@@ -101,7 +103,7 @@ function unsound({ response }: Seen, heard: Heard): Answer['fault'] {
 }
 
 function answerOf(
-  { response, carriers, outcome }: Seen,
+  { response, carriers, sentHeaders, outcome }: Seen,
   { text, ttft, saysCached }: Heard,
   usage: Awaited<ReturnType<typeof readUsage>>,
   fault: Answer['fault'],
@@ -110,6 +112,7 @@ function answerOf(
   return {
     text,
     carriers,
+    sentHeaders,
     headers: new Map(response?.headers),
     cookies: new Map(cookies.flatMap((found) => (found ? [[found[1] ?? '', found[2] ?? ''] as const] : []))),
     ...(response !== undefined && { status: response.status }),

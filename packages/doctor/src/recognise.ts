@@ -2,7 +2,7 @@ import { type Gateway, type GatewayName, gateways } from 'llm-affinity/gateways'
 
 /** How a gateway was known. */
 export interface Recognised {
-  readonly name: string
+  readonly row: Gateway
   /** By a header that no other gateway has; otherwise by what a server calls itself, which may be any hop. */
   readonly isSure: boolean
   /** The header that gave it away. */
@@ -41,7 +41,8 @@ function ownHeaders(): Map<string, Gateway> {
 
 /** Which gateway an answer is from, where it says so. */
 export function recognise(headers: ReadonlyMap<string, string>): Recognised | undefined {
-  for (const [header, row] of own) if (headers.has(header)) return { name: row.name, isSure: true, by: header }
+  for (const [header, row] of own) if (headers.has(header)) return { row, isSure: true, by: header }
   const mark = MARKS.find(({ header, value }) => value.test(headers.get(header) ?? ''))
-  return mark && { name: mark.gateway, isSure: false, by: mark.header }
+  const row = mark && gateways.get(mark.gateway)
+  return mark && row && { row, isSure: false, by: mark.header }
 }

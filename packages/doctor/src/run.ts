@@ -1,9 +1,13 @@
+import { writeFile } from 'node:fs/promises'
 import ora from 'ora'
-import { callsOf, examine } from './examine.js'
-import { asJson, failureAsJson } from './json.js'
+import { judgeEcho } from './echoed.js'
+import { callsOf, examine, type Progress } from './examine.js'
+import { asJson, echoAsJson, failureAsJson } from './json.js'
+import { overhear } from './overhear.js'
 import { Unreached } from './reach.js'
+import { asPage } from './report/page.js'
 import { type Settings, settingsOf, UsageError } from './settings.js'
-import { asText } from './terminal.js'
+import { asText, echoAsText } from './terminal.js'
 import { EXIT_CODES } from './verdict.js'
 
 export interface Streams {
@@ -29,7 +33,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv, strea
     return 0
   }
   try {
-    return await examined(settings, streams)
+    return await (settings.echo === undefined ? examined : listened)(settings, streams)
   } catch (error) {
     if (!(error instanceof Unreached)) throw error
     return failed(error, settings.json, streams, settings.apiKey ?? '')
@@ -39,20 +43,44 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv, strea
 async function examined(settings: Settings, { stdout, stderr }: Streams): Promise<number> {
   const most = callsOf(settings)
   stderr.write(
-    `At most ${settings.budget} tokens and 60 s: ${most} calls for ${settings.conversations} conversations with the key and as many without, and up to 100 short ones if there is something to find out.\n`,
+    `At most ${settings.budget} tokens and 60 s: ${most} calls for ${settings.conversations} conversations with the key and as many without, and some short ones to find out why.\n`,
   )
+  const examination = await withProgress(stderr, (progress) => examine(settings, progress))
+  if (settings.report !== undefined) await save(settings.report, redacted(await asPage(examination), settings.apiKey))
+  stdout.write(`${redacted(settings.json ? asJson(examination) : asText(examination, stdout), settings.apiKey)}\n`)
+  return EXIT_CODES[examination.judgement.verdict]
+}
+
+async function listened(settings: Settings, { stdout, stderr }: Streams): Promise<number> {
+  stderr.write(
+    `Short calls to ${new URL(settings.baseUrl).host} until one reaches the echo server, for 50 s at most.\n`,
+  )
+  const overheard = await withProgress(stderr, (progress) => overhear(settings, progress))
+  const echoed = judgeEcho(overheard)
+  stdout.write(
+    `${redacted(settings.json ? echoAsJson(echoed, overheard) : echoAsText(echoed, overheard, stdout), settings.apiKey)}\n`,
+  )
+  return echoed.exitCode
+}
+
+async function withProgress<T>(stderr: NodeJS.WritableStream, fn: (progress: Progress) => Promise<T>): Promise<T> {
   const spinner = ora({ stream: stderr, discardStdin: false }).start('Reaching the gateway')
+  const say = (text: string): void => {
+    spinner.text = text
+  }
   try {
-    const say = (text: string): void => {
-      spinner.text = text
-    }
-    const examination = await examine(settings, { say })
-    spinner.stop()
-    const hide = (text: string): string => redacted(text, settings.apiKey)
-    stdout.write(`${hide(settings.json ? asJson(examination) : asText(examination, stdout))}\n`)
-    return EXIT_CODES[examination.judgement.verdict]
+    return await fn({ say })
   } finally {
     spinner.stop()
+  }
+}
+
+async function save(file: string, page: string): Promise<void> {
+  try {
+    await writeFile(file, page)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw new Unreached(`The report cannot be written: ${reason}.`, ['Give --report a file in a folder that exists.'])
   }
 }
 

@@ -52,7 +52,7 @@ export function moved(findings: Findings, seen: Evidence): string[] {
   return [
     ...kept(findings, seen),
     ...(alternating
-      ? [`The \`cached_tokens\` of one conversation have ${lineages} lineages: that many replicas.`]
+      ? [`The \`cached_tokens\` of one conversation have up to ${lineages} lineages, as of that many replicas.`]
       : []),
   ]
 }
@@ -241,7 +241,7 @@ export function nothingSeen({ cut, nonsense, sight, figures: { affinity, control
     'No answer names its backend.',
     nonsense
       ? 'The `cached_tokens` that it says are no counts of tokens.'
-      : 'No answer says that anything came out of a cache (`cached_tokens`).',
+      : 'No answer says that it found the turn before in a cache (`cached_tokens`).',
   ]
 }
 

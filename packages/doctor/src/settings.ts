@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { type GatewayName, gateways } from 'llm-affinity/gateways'
+import { type Gateway, type GatewayName, gateways } from 'llm-affinity/gateways'
 import type { Api } from './speakers.js'
 
 /** What was asked for on the command line. */
@@ -86,6 +86,12 @@ export function settingsOf(args: readonly string[], env: NodeJS.ProcessEnv): Set
     ...(apiKey !== undefined && apiKey !== '' && { apiKey }),
     ...(echo !== undefined && { echo: echo === true ? ECHO_PORT : echo }),
   }
+}
+
+/** The row that was asked for; undefined: whatever it turns out to be. */
+export function rowFor({ header, gateway }: Settings): Gateway | undefined {
+  if (header !== undefined) return { name: 'yours', headers: header }
+  return gateway === undefined ? undefined : gateways.get(gateway)
 }
 
 function httpUrl(text: string): string {

@@ -1,7 +1,9 @@
 import { styleText } from 'node:util'
 import Table from 'cli-table3'
+import type { Echoed } from './echoed.js'
 import type { Examination } from './examine.js'
 import type { Count, Figures } from './figures.js'
+import type { Overheard } from './overhear.js'
 import { EXIT_CODES, type Judgement } from './verdict.js'
 
 type Color = 'green' | 'red' | 'yellow'
@@ -16,12 +18,16 @@ export function asText({ judgement, findings, gateway, spent }: Examination, str
   return [
     table.toString(),
     `gateway: ${gateway.name} (${gateway.known}). ${cost}.`,
-    verdictText(judgement, stream),
+    verdictText(judgement, EXIT_CODES[judgement.verdict], stream),
   ].join('\n\n')
 }
 
-function verdictText({ verdict, sentence, why, next }: Judgement, stream: NodeJS.WritableStream): string {
-  const title = styleText(['bold', COLORS[EXIT_CODES[verdict]]], `${verdict}: ${sentence}`, {
+function verdictText(
+  { verdict, sentence, why, next }: Pick<Judgement, 'sentence' | 'why' | 'next'> & { readonly verdict: string },
+  code: 0 | 1 | 2,
+  stream: NodeJS.WritableStream,
+): string {
+  const title = styleText(['bold', COLORS[code]], `${verdict}: ${sentence}`, {
     stream,
     validateStream: true,
   })
@@ -32,7 +38,20 @@ function verdictText({ verdict, sentence, why, next }: Judgement, stream: NodeJS
   ].join('\n')
 }
 
-const ROWS: readonly (readonly [what: string, show: (figures: Figures) => string])[] = [
+/** The same for a run with the echo server. */
+export function echoAsText(echoed: Echoed, overheard: Overheard | undefined, stream: NodeJS.WritableStream): string {
+  if (overheard === undefined) return verdictText(echoed, echoed.exitCode, stream)
+  const { sent, arrived, lost, added, gateway } = overheard
+  const table = new Table({ head: ['sent with the key', 'behind the gateway'], style: { head: [], border: [] } })
+  for (const name of sent) {
+    table.push([name, arrived.includes(name) ? 'arrived' : lost.includes(name) ? 'lost' : 'arrived with another value'])
+  }
+  const hops = added.length === 0 ? '' : ` Added on the way: ${added.join(', ')}.`
+  return [table.toString(), `gateway: ${gateway}.${hops}`, verdictText(echoed, echoed.exitCode, stream)].join('\n\n')
+}
+
+/** What is told of an arm. */
+export const ROWS: readonly (readonly [what: string, show: (figures: Figures) => string])[] = [
   ['calls, of which failed', ({ calls, failed }) => `${calls}, ${failed}`],
   ['conversations', ({ conversations }) => String(conversations)],
   ['backends', ({ backends }) => tally(backends)],

@@ -76,7 +76,7 @@ const ENOUGH = 4
 /** Evidence of both arms -> what it means and what to do. Pure. */
 export function judge(findings: Findings): Judgement {
   const { affinity, control } = findings.figures
-  if (affinity.failed + control.failed > TOLERABLE * (affinity.calls + control.calls)) return unhealthy(findings)
+  if ([affinity, control].some(({ failed, calls }) => failed > TOLERABLE * calls)) return unhealthy(findings)
   const seen = evidenceOf(findings)
   if (seen === undefined) return unknown(findings)
   const judgement = placed(findings, seen)
