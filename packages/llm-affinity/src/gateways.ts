@@ -120,7 +120,7 @@ const rows: Record<GatewayName, Omit<Gateway, 'name'>> = {
   envoy: balancer,
   fireworks: { headers: X_SESSION_AFFINITY, hosts: ['api.fireworks.ai'] },
   freellmapi: { headers: X_SESSION_ID, evidence: { backend: 'x-routed-via', retries: ['x-fallback-attempts'] } },
-  // LiteLLM's own name too, since its generic rule does not match x-session-id.
+  // LiteLLM's own name too, since its generic rule does not match x-session-id up to 1.100.
   generic: { ...balancer, headers: ['x-session-id', 'x-litellm-session-id'] },
   // A stick-table of type string keeps 32 characters.
   haproxy: { ...balancer, value: /^.{1,32}$/ },
