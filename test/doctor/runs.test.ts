@@ -1,23 +1,44 @@
-import { expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
+import { freePort } from '../gateways/support/process.ts'
 import { against, doctor } from './support/doctor.ts'
 import { setups } from './support/setups.ts'
+import { rowOf, rowsInDocs, writeRows } from './support/table.ts'
 
-for (const setup of setups) {
-  const { title, args = [], verdict, code, program } = setup
-  it.skipIf(program !== undefined && program.find() === undefined)(
-    `${title}: ${verdict}`,
-    { timeout: 300_000 },
-    async () => {
-      await using stack = new AsyncDisposableStack()
-      const told = await doctor(against(await setup.start(stack), ...args))
-      const json = told.json()
-      if (json.verdict !== verdict) console.log(title, told.stdout)
+// DOCTOR_TABLE=write has the rows of the docs written; otherwise they are compared.
+const writes = process.env.DOCTOR_TABLE === 'write'
+
+describe('the doctor before real gateways and those of the testkit', () => {
+  const rows = new Map<string, string>()
+
+  for (const setup of setups) {
+    const { title, args = [], verdict, code, program, echo } = setup
+    const isHere = program === undefined || program.find() !== undefined
+    if (!isHere)
       console.log(
-        `${title}: ${json.verdict} in ${told.seconds.toFixed(1)} s, ${json.spent.calls} calls, ${json.spent.tokens} tokens by ${json.backendsBy} gw ${JSON.stringify(json.gateway)}`,
+        `${program.title} ${program.version} is not installed: "${title}" is skipped. Run: npm run gateways:install`,
       )
-      expect(json).toMatchObject({ verdict, exitCode: code })
+
+    it.skipIf(!isHere)(`${title}: ${verdict}`, { timeout: 300_000 }, async () => {
+      await using stack = new AsyncDisposableStack()
+      const port = await freePort()
+      const baseURL = await setup.start(stack, port)
+      const told = await doctor(against(baseURL, ...args, ...(echo ? ['--echo', String(port)] : [])))
+      const json = told.json()
+      const row = rowOf(setup, String(json.verdict), told.code)
+      rows.set(title, row)
+      expect(json, told.stdout).toMatchObject({ verdict, exitCode: code })
       expect(told.code).toBe(code)
       expect(told.seconds).toBeLessThan(60)
-    },
-  )
-}
+      if (!writes) expect(rowsInDocs()).toContain(row)
+    })
+  }
+
+  it.skipIf(writes)('stand in the docs, and nothing else does', () => {
+    expect(rowsInDocs()).toEqual(setups.map((setup) => rowOf(setup, setup.verdict, setup.code)))
+  })
+
+  afterAll(() => {
+    if (writes && rows.size === setups.length) writeRows(setups.flatMap(({ title }) => rows.get(title) ?? []))
+    else if (writes) console.log('Not all programs are installed: the table of the docs was left as it is')
+  })
+})

@@ -34,6 +34,8 @@ export interface Answer {
   readonly carriers: readonly string[]
   /** All headers of the request, by name, as they left the SDK and the seam. */
   readonly sentHeaders: readonly string[]
+  /** The response headers that returned it. */
+  readonly echoes: readonly string[]
   readonly outcome?: Outcome
 }
 

@@ -1,8 +1,9 @@
 import { type Gateway, gateways } from 'llm-affinity/gateways'
-import type { Answer, Call } from './calls.js'
-import { figuresOf } from './figures.js'
+import type { Call } from './calls.js'
+import { findingsOf } from './findings.js'
 import type { Place } from './line.js'
-import { type Plan, play } from './play.js'
+import { callsOf, planOf } from './plan.js'
+import { play } from './play.js'
 import { type Bench, findName, findOrigin, heedsKey } from './probes.js'
 import { Purse } from './purse.js'
 import { reach } from './reach.js'
@@ -22,21 +23,32 @@ export interface Examination {
   readonly spent: { readonly calls: number; readonly tokens: number; readonly seconds: number }
 }
 
-/** Milliseconds that a run may take: arms, then what is left for probes. */
-export const DEADLINE = 55_000
-const ARMS_BY = 38_000
-const PATIENCE = 20_000
+/** Milliseconds. */
+export interface Limits {
+  /** What all may take. */
+  readonly all: number
+  /** What the arms may take of it; the rest is for probes. */
+  readonly arms: number
+  /** What one call may take. */
+  readonly call: number
+}
+
+const LIMITS: Limits = { all: 55_000, arms: 38_000, call: 20_000 }
 
 export interface Progress {
   say(text: string): void
 }
 
 /** Has the conversations, and judges. Rejects with `Unreached` where the gateway cannot be spoken to at all. */
-export async function examine(settings: Settings, progress: Progress): Promise<Examination> {
+export async function examine(settings: Settings, progress: Progress, limits: Limits = LIMITS): Promise<Examination> {
   const begun = performance.now()
   const purse = new Purse(settings.budget)
   const make = (apiKey: string) => speakers[settings.api]({ ...settings, apiKey })
-  const base = { speaker: make(settings.apiKey ?? 'none'), signal: AbortSignal.timeout(DEADLINE), patience: PATIENCE }
+  const base = {
+    speaker: make(settings.apiKey ?? 'none'),
+    signal: AbortSignal.timeout(limits.all),
+    patience: limits.call,
+  }
 
   progress.say('Reaching the gateway')
   const { form, answers } = await reach(settings, base, purse)
@@ -49,7 +61,7 @@ export async function examine(settings: Settings, progress: Progress): Promise<E
   let done = 0
   const calls = first
     ? await play(
-        { ...place, signal: AbortSignal.any([base.signal, AbortSignal.timeout(ARMS_BY)]) },
+        { ...place, signal: AbortSignal.any([base.signal, AbortSignal.timeout(limits.arms)]) },
         purse,
         plan,
         gateway === undefined ? {} : { gateway },
@@ -117,34 +129,6 @@ async function settled(
   }
 }
 
-export function callsOf({ conversations, turns }: Pick<Plan, 'conversations' | 'turns'>): number {
-  return 2 * conversations * turns
-}
-
-/** Of the tokens of an opening: providers cache nothing that is shorter than 1024. */
-const OPENING = 1100
-/** Of a question: more than a block of any cache, so that lineages can be told apart. */
-const QUESTION = 180
-/** What is kept for probes. */
-const RESERVE = 0.2
-
-/** As long as the budget allows. */
-function planOf({ conversations, turns }: Settings, purse: Purse): Plan {
-  const perConversation = ((purse.budget - purse.spent) * (1 - RESERVE)) / (2 * conversations)
-  // A conversation sends its opening in each turn, and all questions so far.
-  const questions = (turns * (turns + 1)) / 2
-  const affordable = perConversation / (turns * OPENING + questions * QUESTION)
-  const scale = Math.min(1, affordable)
-  return {
-    conversations,
-    turns,
-    length: {
-      opening: Math.max(16, purse.wordsFor(OPENING * scale)),
-      question: Math.max(8, purse.wordsFor(QUESTION * scale)),
-    },
-  }
-}
-
 /** The row that the seam has really used. */
 function rowStamped(calls: readonly Call[], gateway: Gateway | undefined): Gateway {
   if (gateway !== undefined) return gateway
@@ -160,35 +144,4 @@ function howKnown(
   if (gateway !== undefined || header !== undefined) return 'named'
   if (known?.row.name === row.name) return 'recognised'
   return row.hosts === undefined ? 'assumed' : 'by host'
-}
-
-function findingsOf(
-  calls: readonly Call[],
-  row: Gateway,
-  sight: Sight | undefined,
-  known: Recognised | undefined,
-  short: Purse | undefined,
-): Findings {
-  const { outcome, source } = row.evidence ?? {}
-  const answers: readonly Answer[] = calls.map(({ answer }) => answer)
-  return {
-    figures: {
-      affinity: figuresOf(calls, 'affinity', sight, { outcome, source }),
-      control: figuresOf(calls, 'control', sight, { outcome, source }),
-    },
-    row,
-    carriers: carriersOf(row, answers),
-    faults: answers.flatMap(({ fault }) => fault ?? []),
-    nonsense: answers.some(({ nonsense }) => nonsense === true),
-    probes: {},
-    ...(sight && { sight: { by: sight.by, isSure: sight.isSure } }),
-    ...(known?.isSure && { recognised: known.row.name }),
-    ...(short && { cut: short.isShort ? ('budget' as const) : ('time' as const) }),
-  }
-}
-
-// As the row has them: its own name first.
-function carriersOf({ headers }: Gateway, answers: readonly Answer[]): string[] {
-  const seen = new Set(answers.flatMap(({ carriers }) => carriers))
-  return [...headers.filter((name) => seen.has(name)), ...(seen.has('body') ? ['body'] : [])]
 }

@@ -1,5 +1,5 @@
 export type { Arm, Call, Fault } from './calls.js'
-export { type Examination, examine, type Progress } from './examine.js'
+export { type Examination, examine, type Limits, type Progress } from './examine.js'
 export type { Count, Figures } from './figures.js'
 export { run, type Streams } from './run.js'
 export { type Settings, settingsOf, UsageError } from './settings.js'

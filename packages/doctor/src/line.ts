@@ -76,7 +76,7 @@ export function callerAt(place: Place, affinity?: Omit<AffinityOptions, 'session
       }
       // An answer that nobody has read says nothing of its tokens.
       const usage = fault === undefined ? await seen.usage : undefined
-      return answerOf(seen, heard, usage, fault)
+      return answerOf(seen, heard, usage, fault, session?.key)
     },
   }
 }
@@ -107,6 +107,7 @@ function answerOf(
   { text, ttft, saysCached }: Heard,
   usage: Awaited<ReturnType<typeof readUsage>>,
   fault: Answer['fault'],
+  key: string | undefined,
 ): Answer {
   const cookies = (response?.headers.getSetCookie() ?? []).map((cookie) => /^\s*([^=;]+)=([^;]*)/.exec(cookie))
   return {
@@ -114,6 +115,7 @@ function answerOf(
     carriers,
     sentHeaders,
     headers: new Map(response?.headers),
+    echoes: [...(response?.headers ?? [])].flatMap(([name, value]) => (value === key ? [name] : [])),
     cookies: new Map(cookies.flatMap((found) => (found ? [[found[1] ?? '', found[2] ?? ''] as const] : []))),
     ...(response !== undefined && { status: response.status }),
     ...(fault !== undefined && { fault }),

@@ -2,15 +2,10 @@ import { randomInt } from 'node:crypto'
 import type { AffinityOptions } from 'llm-affinity'
 import pLimit from 'p-limit'
 import { ARMS, type Call } from './calls.js'
-import { converse, type Length } from './conversation.js'
+import { converse } from './conversation.js'
 import type { Place } from './line.js'
+import type { Plan } from './plan.js'
 import type { Purse } from './purse.js'
-
-export interface Plan {
-  readonly conversations: number
-  readonly turns: number
-  readonly length: Length
-}
 
 /** Calls at the same time: interleaved as a service's are, and not a load test. */
 const AT_ONCE = 4

@@ -14,9 +14,12 @@ const MOST = 16
 const SOUND = /^[\x20-\x7e]{1,256}$/
 const IDENTITY =
   /(backend|upstream|served|replica|instance|worker|\bpods?\b|\bnode\b|endpoint|target|shard|deployment|hostname)/i
-// Whatever they say, it is not who has answered.
-const NEVER =
-  /(date|time|duration|latency|elapsed|timing|limit|remaining|reset|length|cost|spend|token|count|usage|request|trace|span|correlation|session|conversation|age$|etag|expires|modified|version|content|encoding|cache|policy|allow|vary|accept|^server$|^via$|^connection$|^keep-alive$|cookie|origin|model|attempt|retries|id$)/i
+// Measures take few values too.
+const MEASURE =
+  /(date|time|duration|latency|elapsed|timing|limit|remaining|reset|length|cost|spend|token|count|usage|attempt|retries|\bage$)/i
+// What it says is not who has answered, unless its name says that it is.
+const OTHER =
+  /(request|trace|span|correlation|session|conversation|etag|expires|modified|version|content|encoding|cache|policy|allow|vary|accept|^server$|^via$|^connection$|^keep-alive$|cookie|origin|model|id$)/i
 
 /** Who answered, by whatever names it in the answers. Undefined where nothing does. */
 export function sightOf(calls: readonly Call[], prefer?: string): Sight | undefined {
@@ -60,7 +63,7 @@ function fromNames(answers: readonly Call['answer'][]): Sight[] {
   const names = new Set(answers.flatMap(({ headers }) => [...headers.keys()]))
   return (
     [...names]
-      .filter((name) => IDENTITY.test(name) || !NEVER.test(name))
+      .filter((name) => !MEASURE.test(name) && (IDENTITY.test(name) || !OTHER.test(name)))
       // A count or a time of day takes few values as well.
       .filter((name) => IDENTITY.test(name) || answers.every(({ headers }) => /[a-z]/i.test(headers.get(name) ?? 'a')))
       .map((by) => ({ by, isSure: IDENTITY.test(by), backendOf: ({ headers }) => sound(headers.get(by)) }))

@@ -3,6 +3,7 @@ import { onceAdvised } from './advice.js'
 import type { Arm, Fault } from './calls.js'
 import type { Count, Figures } from './figures.js'
 import * as say from './sentences.js'
+import * as steps from './steps.js'
 
 export type Verdict =
   | 'sticky'
@@ -31,6 +32,10 @@ export interface Findings {
   readonly cut?: 'time' | 'budget'
   /** Some answers said a number of cached tokens that cannot be one. */
   readonly nonsense: boolean
+  /** Headers in which the key came back. */
+  readonly echoed: readonly string[]
+  /** What the gateway handed out and may want back: names of cookies, and of headers with a token of its own. */
+  readonly issued: readonly string[]
   /** Absent: not looked for. */
   readonly probes: Probes
 }
@@ -92,13 +97,14 @@ export interface Evidence {
 }
 
 /** By the backends' names, or where nobody says them, by what their caches know. */
-export function evidenceOf({ figures: { affinity, control }, sight }: Findings): Evidence | undefined {
+export function evidenceOf({ figures: { affinity, control } }: Findings): Evidence | undefined {
   const named = pair('backend', affinity.stayed, control.stayed)
   const cached = pair('cache', affinity.descended, control.descended)
   if (named === undefined || cached === undefined) return named ?? cached
-  // Names that move while caches prove that nothing did are names of something else.
-  const isOfElse = !isKept(named.affinity) && isKept(cached.affinity) && !isKept(cached.control)
-  return isOfElse && sight?.isSure !== true ? cached : named
+  // Where caches stay with the key and do not without, names that tell another story are names of something else: of a
+  // hop before the backends, or of nobody.
+  const isTold = isKept(cached.affinity) && !isKept(cached.control)
+  return isTold && (!isKept(named.affinity) || isKept(named.control)) ? cached : named
 }
 
 function pair(by: Evidence['by'], affinity: Count | undefined, control: Count | undefined): Evidence | undefined {
@@ -120,50 +126,39 @@ function placed(findings: Findings, seen: Evidence): Judgement {
 }
 
 function sticky(findings: Findings, seen: Evidence, why: readonly string[]): Judgement {
-  return { verdict: 'sticky', sentence: say.SENTENCES.sticky, why, next: say.nextWhenSticky(findings, seen) }
+  return give('sticky', why, steps.whenSticky(findings, seen))
 }
 
 /** Both arms stay where they are: is it the key that keeps the one? */
 function keptAnyway(findings: Findings, seen: Evidence): Judgement {
   const { affinity, control } = findings.figures
-  const spread = count(affinity.backends)
   const why = say.kept(findings, seen)
-  if (seen.by === 'backend' && count(control.backends) === 1 && spread > 1) {
-    return sticky(findings, seen, [...why, say.spreads(spread)])
-  }
-  const [withKey, without] = [affinity.sources, control.sources].map((sources) => Object.keys(sources ?? {}).join())
+  const [withKey, without] = sourcesOf(findings)
   if (withKey !== '' && withKey !== without) return sticky(findings, seen, [...why, say.sources(affinity, control)])
   const { key } = findings.probes
   if (key?.heeded) return sticky(findings, seen, [...why, say.keyHeeded])
-  const judgement: Judgement = {
-    verdict: 'sticky-without-key',
-    sentence: say.SENTENCES['sticky-without-key'],
-    why: key === undefined ? why : [...why, say.keyIgnored],
-    next: say.nextWithoutKey(findings, seen),
-  }
+  const judgement = give(
+    'sticky-without-key',
+    key === undefined ? why : [...why, say.keyIgnored],
+    steps.whenWithoutKey(findings, seen),
+  )
   return key === undefined && seen.by === 'backend' ? { ...judgement, ask: 'key' } : judgement
+}
+
+/** What the gateway says that it took the key from, with a key and without. */
+function sourcesOf({ figures: { affinity, control } }: Findings): readonly [string, string] {
+  const named = (all: object | undefined): string => Object.keys(all ?? {}).join()
+  return [named(affinity.sources), named(control.sources)]
 }
 
 function onOne(findings: Findings, backend: string): Judgement {
   const { origin } = findings.probes
   const why = say.allOn(findings, backend)
-  const [pin] = (['address', 'credential'] as const).filter((name) => origin?.[name] === true)
+  const pin = (['address', 'credential'] as const).find((name) => origin?.[name] === true)
   if (pin !== undefined) {
-    const verdict = 'sticky-without-key'
-    return {
-      verdict,
-      sentence: say.SENTENCES[verdict],
-      why: [...why, say.pinnedBy(pin)],
-      next: say.nextPinnedBy(pin, findings),
-    }
+    return give('sticky-without-key', [...why, say.pinnedBy(pin)], steps.whenPinnedBy(pin, findings))
   }
-  const verdict = 'single-backend'
-  const judgement: Judgement = {
-    verdict,
-    sentence: say.SENTENCES[verdict],
-    why: [...why, ...say.triedOrigins(origin)],
-    next: say.nextOnOne(origin),
-  }
+  const judgement = give('single-backend', [...why, ...say.triedOrigins(origin)], steps.whenOnOne(origin))
   return origin === undefined ? { ...judgement, ask: 'origin' } : judgement
 }
 
@@ -175,29 +170,28 @@ function moving(findings: Findings, seen: Evidence): Judgement {
   const said = Object.entries(figures.affinity.outcomes ?? {})
   const disabled = said.filter(([word]) => Object.hasOwn(words, word) && words[word] === 'disabled')
   if (disabled.reduce((sum, [, times]) => sum + times, 0) > figures.affinity.calls / 2) {
-    return give('key-lost', [...why, say.toldNoKey(findings)], say.nextKeyLost(findings))
+    return give('key-lost', [...why, say.toldNoKey(findings)], steps.whenKeyLost(findings))
   }
-  const [withKey, without] = [figures.affinity.sources, figures.control.sources].map((all) =>
-    Object.keys(all ?? {}).join(),
-  )
+  const [withKey, without] = sourcesOf(findings)
   if (withKey !== '' && withKey === without) {
-    return give('key-lost', [...why, say.sources(figures.affinity, figures.control)], say.nextKeyLost(findings))
+    return give('key-lost', [...why, say.sources(figures.affinity, figures.control)], steps.whenKeyLost(findings))
   }
   const found = probes.names?.found
   if (found !== undefined) {
     const twin = carriers.find((name) => name !== found && name.replaceAll('_', '-') === found)
     return twin === undefined
-      ? give('wrong-name', [...why, say.otherName(found, carriers)], say.nextOtherName(found))
-      : give('key-lost', [...why, say.twin(twin, found)], say.nextTwin(twin, found))
+      ? give('wrong-name', [...why, say.otherName(found, carriers)], steps.whenOtherName(found))
+      : give('key-lost', [...why, say.twin(twin, found)], steps.whenTwin(twin, found))
   }
   // It is known which header this one reads, and that was sent.
-  if (recognised === row.name)
-    return give('affinity-off', [...why, say.knownAndOff(findings)], onceAdvised(recognised, [say.orLost]))
-  const judgement = give('not-sticky', [...why, ...say.noName(probes.names)], say.nextNotSticky(findings))
+  if (recognised === row.name) return off(recognised, [...why, say.knownAndOff(findings)])
+  const judgement = give('not-sticky', [...why, ...say.noName(probes.names)], steps.whenNotSticky(findings))
   if (probes.names === undefined) return { ...judgement, ask: 'names' }
-  return recognised === undefined
-    ? judgement
-    : give('affinity-off', judgement.why, onceAdvised(recognised, [say.orLost]))
+  return recognised === undefined ? judgement : off(recognised, judgement.why)
+}
+
+function off(gateway: string, why: readonly string[]): Judgement {
+  return give('affinity-off', why, onceAdvised(gateway, [steps.orLost]))
 }
 
 function give(verdict: Verdict, why: readonly string[], next: readonly string[]): Judgement {
@@ -205,13 +199,9 @@ function give(verdict: Verdict, why: readonly string[], next: readonly string[])
 }
 
 function unhealthy(findings: Findings): Judgement {
-  return give('unhealthy', say.failures(findings), say.nextUnhealthy(findings))
+  return give('unhealthy', say.failures(findings), steps.whenUnhealthy(findings))
 }
 
 function unknown(findings: Findings): Judgement {
-  return give('unknown', [...say.nothingSeen(findings), ...say.besides(findings)], say.nextUnknown(findings))
-}
-
-function count(names: object | undefined): number {
-  return Object.keys(names ?? {}).length
+  return give('unknown', [...say.nothingSeen(findings), ...say.besides(findings)], steps.whenUnknown(findings))
 }

@@ -18,8 +18,10 @@ export interface Setup {
   readonly code: number
   /** Where it is a program that must be installed. */
   readonly program?: Program
+  /** It is examined by what reaches an echo server. */
+  readonly echo?: true
   /** Its base URL. What is started goes onto the stack. */
-  start(stack: AsyncDisposableStack): Promise<string>
+  start(stack: AsyncDisposableStack, echoPort: number): Promise<string>
 }
 
 type Fleet = readonly [Replica, Replica, Replica]
@@ -106,6 +108,16 @@ export const setups: readonly Setup[] = [
     verdict: 'not-sticky',
     code: 1,
     start: balanced(header, { passes: (name) => name !== 'x-session-id' }),
+  },
+  {
+    title: 'the same, seen behind the gateway',
+    echo: true,
+    verdict: 'key-lost',
+    code: 1,
+    start: async (stack, echoPort) => {
+      const to = () => `http://127.0.0.1:${echoPort}`
+      return stack.use(await startHop({ to, passes: (name) => name !== 'x-session-id' })).baseURL
+    },
   },
   {
     title: 'a hop drops names with underscores; the gateway reads both spellings',
@@ -203,7 +215,7 @@ export const setups: readonly Setup[] = [
     code: 1,
     program: olla,
     start: async (stack) => {
-      const baseURL = await run(olla).start(stack)
+      const baseURL = await run(olla).start(stack, 0)
       const { origin, pathname } = new URL(baseURL)
       const hop = await startHop({ to: () => origin, passes: (name) => name !== 'x-olla-session-id' })
       return stack.use(hop).origin + pathname

@@ -30,7 +30,7 @@ p { margin: 0.4rem 0; }
 .good { --mark: var(--good); } .bad { --mark: var(--bad); } .open { --mark: var(--open); }
 li { margin: 0.3rem 0; overflow-wrap: anywhere; }
 code { font: 0.92em ui-monospace, SFMono-Regular, Menlo, 'DejaVu Sans Mono', monospace; background: var(--card); border-radius: 0.25rem; padding: 0.05em 0.3em; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
+.scroll { position: relative; overflow-x: auto; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
 .scroll:focus-visible, summary:focus-visible { outline: 3px solid var(--with); outline-offset: 2px; }
 table { border-collapse: separate; border-spacing: 0; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding: 0.6rem 0.75rem 0.2rem; font-size: 0.92rem; }
@@ -46,7 +46,7 @@ tbody th { font-weight: 600; }
 .said { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .failed { font-weight: 700; color: var(--bad); }
 .key { display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem; list-style: none; padding: 0; margin: 0.5rem 0; }
-.key li { margin: 0; display: flex; align-items: center; gap: 0.45rem; }
+.key li { margin: 0; min-inline-size: 0; display: flex; align-items: center; gap: 0.45rem; }
 .swatch { inline-size: 0.95rem; block-size: 0.95rem; flex: none; background: var(--c); border-radius: 0.2rem; }
 .round { border-radius: 50%; }
 ${Array.from({ length: 8 }, (_, at) => `.c${at} { --c: var(--c${at}); }`).join('\n')}

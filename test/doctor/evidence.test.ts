@@ -1,0 +1,131 @@
+import { describe, expect, it } from 'vitest'
+import { advice } from '../../packages/doctor/src/advice.ts'
+import type { Answer, Call } from '../../packages/doctor/src/calls.ts'
+import { lineages } from '../../packages/doctor/src/lineage.ts'
+import { otherNames } from '../../packages/doctor/src/names.ts'
+import { Purse } from '../../packages/doctor/src/purse.ts'
+import { recognise } from '../../packages/doctor/src/recognise.ts'
+import { sightOf } from '../../packages/doctor/src/sight.ts'
+import { snippetsOf } from '../support/snippets.ts'
+
+function answer(more: Partial<Answer> = {}): Answer {
+  return { text: '', headers: new Map(), cookies: new Map(), carriers: [], sentHeaders: [], echoes: [], ...more }
+}
+
+function call(turn: number, more: Partial<Answer>): Call {
+  return { arm: 'control', conversation: 1, turn, answer: answer(more) }
+}
+
+describe('the lineage of cached_tokens', () => {
+  // Prompts of 1000, 1200, ... tokens; what is cached, in blocks of 128.
+  const of = (...cached: readonly number[]): number[] =>
+    lineages(cached.map((tokens, at) => call(at + 1, { promptTokens: 1000 + 200 * at, cachedTokens: tokens }))).map(
+      ({ lineage }) => lineage,
+    )
+
+  it.each([
+    ['one backend', [0, 896, 1152, 1280, 1536], [1, 1, 1, 1, 1]],
+    ['two, in turn', [0, 0, 896, 1152, 1280], [1, 2, 1, 2, 1]],
+    ['one move, and there it stays', [0, 896, 0, 1280, 1536], [1, 1, 2, 2, 2]],
+    ['three', [0, 0, 0, 896, 1152], [1, 2, 3, 1, 2]],
+    ['a template that every prompt begins with is no lineage', [64, 64, 896, 1152, 1280], [1, 2, 1, 2, 1]],
+    ['an answer that is cached with its prompt', [0, 1024, 1216, 1424, 1632], [1, 1, 1, 1, 1]],
+  ])('%s', (_, cached, expected) => {
+    expect(of(...cached)).toEqual(expected)
+  })
+
+  it('leaves out what says nothing', () => {
+    expect(lineages([call(1, { promptTokens: 1000 }), call(2, {})])).toEqual([])
+  })
+})
+
+describe('what names a backend', () => {
+  const calls = (make: (at: number) => Record<string, string>): Call[] =>
+    Array.from({ length: 30 }, (_, at) => call(at, { headers: new Map(Object.entries(make(at))) }))
+
+  it.each([
+    [
+      'a header of a gateway that we know',
+      'x-litellm-model-id',
+      (at: number) => ({ 'x-litellm-model-id': 'ab'[at % 2] ?? '' }),
+    ],
+    ['a header with a name such as this', 'x-served-by', (at: number) => ({ 'x-served-by': `pod-${at % 3}` })],
+    ['a header whose values look like it', 'x-zone', (at: number) => ({ 'x-zone': `eu-${at % 2}` })],
+  ])('%s', (_, by, make) => {
+    expect(sightOf(calls(make))?.by).toBe(by)
+  })
+
+  it('a cookie that takes few values', () => {
+    const all = Array.from({ length: 30 }, (_, at) =>
+      call(at, { cookies: new Map([['SERVERID', 'ab'[at % 2] ?? '']]) }),
+    )
+    expect(sightOf(all)?.by).toBe('cookie SERVERID')
+  })
+
+  it.each([
+    ['an id of each request', (at: number) => ({ 'x-request-id': `r${at}`, 'x-served-by': `${at}` })],
+    [
+      'a time, a limit, a count',
+      (at: number) => ({
+        date: `${at % 2}`,
+        'x-ratelimit-remaining': `${at % 2}`,
+        'x-envoy-upstream-service-time': `${at % 3}`,
+      }),
+    ],
+    ['numbers without a name for them', (at: number) => ({ 'x-thing': `${at % 4}` })],
+    ['one value that anything may have', () => ({ server: 'uvicorn', 'x-powered-by': 'Express' })],
+    ['what only some answers have', (at: number) => (at % 2 ? { 'x-backend': 'a' } : ({} as Record<string, string>))],
+  ])('is not %s', (_, make) => {
+    expect(sightOf(calls(make))).toBeUndefined()
+  })
+})
+
+describe('which gateway it is', () => {
+  it.each([
+    ['litellm', { 'x-litellm-model-id': 'a', server: 'uvicorn' }, true],
+    ['olla', { 'x-olla-endpoint': 'a', server: 'nginx' }, true],
+    ['caddy', { server: 'Caddy' }, false],
+    ['nginx', { server: 'nginx/1.22.1' }, false],
+    ['istio', { server: 'istio-envoy' }, false],
+  ])('%s', (name, headers, isSure) => {
+    expect(recognise(new Map(Object.entries(headers)))).toMatchObject({ row: { name }, isSure })
+  })
+
+  it('is not known by what every balancer of our pages says', () => {
+    expect(recognise(new Map([['x-backend', 'a']]))).toBeUndefined()
+  })
+})
+
+describe('the purse', () => {
+  it('never pays more than there is, and learns what words cost', () => {
+    const purse = new Purse(1000)
+    purse.pay(100)?.(130)
+    expect([purse.spent, purse.tokensFor(100)]).toEqual([130, 130])
+    const settle = purse.pay(600)
+    expect(settle).toBeDefined()
+    expect(purse.pay(100)).toBeUndefined()
+    expect(purse.isShort).toBe(true)
+    settle?.(undefined)
+    expect(purse.spent).toBe(910)
+  })
+})
+
+it('other names are all that we know but the one that was sent, its other spelling first', () => {
+  const names = otherNames(['session_id'])
+  expect(names[0]).toBe('session-id')
+  expect(names).toContain('x-litellm-session-id')
+  expect(names).not.toContain('session_id')
+  expect(new Set(names).size).toBe(names.length)
+})
+
+describe('the line to add', () => {
+  it.each([...advice].filter(([, { pin }]) => pin !== undefined))(
+    'stands on the page of %s, in its config',
+    async (name, { pin, name: names }) => {
+      const configs = (await snippetsOf(`docs/gateways/${name}.md`)).filter(({ language }) => language !== 'ts')
+      const code = configs.map((each) => each.code).join('\n')
+      expect(code).toContain(pin?.line)
+      if (names !== undefined) expect(code).toContain(names.line)
+    },
+  )
+})

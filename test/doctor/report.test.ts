@@ -1,0 +1,119 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { startBalancer, startReplica } from 'llm-affinity-testkit'
+import { type Browser, chromium } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { against, doctor } from './support/doctor.ts'
+
+const path = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser'].find(existsSync)
+if (path === undefined)
+  console.log(
+    'Chromium is not installed: the tests of the report in it are skipped. On Debian: apt-get install chromium',
+  )
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+// What a backend may call itself, and what must never be read as a page.
+const HOSTILE = '<img src=http://127.0.0.1:9/x onerror=alert(1)>'
+
+describe('the report', () => {
+  let folder: string
+  let file: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'doctor-'))
+    file = join(folder, 'out.html')
+    await using a = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
+    await using b = await startReplica({ name: HOSTILE, cacheTokens: 1_000_000 })
+    await using gateway = await startBalancer({ targets: [a, b], policy: { header: 'x-session-id' } })
+    const told = await doctor(against(gateway.baseURL, '--report', file))
+    expect(told.json().verdict).toBe('sticky')
+  })
+  afterAll(() => rm(folder, { recursive: true }))
+
+  it('is one file that names no other, and escapes what came from the network', () => {
+    const page = readFileSync(file, 'utf8')
+    expect(page).not.toMatch(/<script|<link(?! rel="icon" href="data:,")|@import|url\(|<iframe/i)
+    expect(page).not.toMatch(/<[^>]*\b(src|href)=["']?(https?:)?\/\//i)
+    expect(page).not.toContain('<img')
+    expect(page).toContain('&lt;img src=http')
+  })
+
+  it('has the verdict on top, both grids as tables with headers, and the figures of each turn', () => {
+    const page = readFileSync(file, 'utf8')
+    expect(page).toMatch(/<h1>Affinity works: [^<]*<\/h1>/)
+    expect(page.match(/<table class="grid">/g)).toHaveLength(2)
+    expect(page.match(/<th scope="col">turn 5<\/th>/g)).toHaveLength(2)
+    // Two arms of six conversations; a first turn has nothing cached.
+    expect(page.match(/<th scope="row">6<\/th>/g)).toHaveLength(2)
+    expect(page.match(/<small>0 %<span class="said"> cached<\/span><\/small>/g)?.length).toBeGreaterThanOrEqual(12)
+    expect(page).toMatch(/<small>(8|9)\d %<span class="said"> cached/)
+  })
+
+  it('says that it cannot be written', async () => {
+    await using replica = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
+    const small = ['--conversations', '2', '--turns', '3', '--budget', '5000']
+    const told = await doctor(against(replica.baseURL, ...small, '--report', join(folder, 'no', 'such', 'out.html')))
+    expect(told.code).toBe(3)
+    expect(told.json().error).toMatch(/^The report cannot be written: ENOENT/)
+  })
+
+  describe.skipIf(path === undefined)('in Chromium', () => {
+    let browser: Browser
+    beforeAll(async () => {
+      browser = await chromium.launch({ executablePath: path ?? '', args: ['--no-sandbox'] })
+    })
+    afterAll(() => browser?.close())
+
+    describe.each([
+      ['wide', { width: 1280, height: 900 }],
+      ['narrow', { width: 390, height: 844 }],
+    ])('%s', (_, viewport) => {
+      it.each(['light', 'dark'] as const)(
+        '%s: no error, no request, nothing cut off, and nothing that axe objects to',
+        async (colorScheme) => {
+          const context = await browser.newContext({ viewport, colorScheme, bypassCSP: true })
+          const page = await context.newPage()
+          const said: string[] = []
+          const requests: string[] = []
+          page.on('console', (message) => said.push(message.text()))
+          page.on('pageerror', (error) => said.push(String(error)))
+          page.on('request', (request) => requests.push(request.url()))
+          page.on('dialog', (dialog) => said.push(dialog.message()))
+          const { href } = pathToFileURL(file)
+          await page.goto(href)
+          expect(await page.locator('h1').textContent()).toMatch(/^Affinity works/)
+          expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
+          await page.locator('summary').click()
+          await page.evaluate(axe)
+          const found = await page.evaluate(
+            'axe.run().then(({ violations }) => violations.map(({ id, nodes }) => [id, nodes[0].html]))',
+          )
+          expect(found).toEqual([])
+          expect(requests).toEqual([href])
+          expect(said).toEqual([])
+          await context.close()
+        },
+      )
+    })
+
+    it('has its tables reached by the keyboard, and is silent under its own policy too', async () => {
+      const page = await browser.newPage()
+      const said: string[] = []
+      page.on('console', (message) => said.push(message.text()))
+      await page.goto(pathToFileURL(file).href)
+      const reached: (string | null)[] = []
+      for (let tab = 0; tab < 4; tab++) {
+        await page.keyboard.press('Tab')
+        reached.push(await page.locator(':focus').getAttribute('aria-label'))
+      }
+      expect(reached).toEqual(['Figures of both arms', 'Who answered, with the key', 'Who answered, without', null])
+      await page.keyboard.press('Enter')
+      expect(await page.locator('details').getAttribute('open')).toBe('')
+      expect(said).toEqual([])
+      await page.close()
+    })
+  })
+})
