@@ -142,3 +142,19 @@ it.each(named)(
     expect(request?.json()).toEqual(has ? { prompt_cache_key: KEY, model: 'm' } : { model: 'm' })
   },
 )
+
+it.each([
+  ['https://api.openai.com/v1', true],
+  ['https://us.api.openai.com/v1', true],
+  ['https://api.moonshot.ai/v1', true],
+  ['https://api.eu.mistral.ai/v1', true],
+  ['https://api.groq.com/openai/v1', false],
+  ['https://api.openai.com.evil.example/v1', false],
+  ['https://resource.openai.azure.com/openai/v1', false],
+])('a client of %s is known by its host', async (baseURL, has) => {
+  // A fetch of the user's own below ours, as one that goes through a forward proxy.
+  const forwarding: typeof fetch = (input, init) => fetch(String(input).replace(baseURL, `${home.origin}/v1`), init)
+  const client = withAffinity(new OpenAI({ baseURL, apiKey: 'test', fetch: forwarding }))
+  await inScope(() => client.chat.completions.create(chat))
+  expect(home.requests[0]?.json()).toEqual(has ? { prompt_cache_key: KEY, ...chat } : chat)
+})

@@ -1,11 +1,14 @@
 // Who else is told of an outcome, and what a listener's faults come to.
 
 import diagnostics from 'node:diagnostics_channel'
-import { type Outcome, runWithSession, Session } from 'llm-affinity'
+import { affinityFetch, type Fetch, type Outcome, runWithSession, Session } from 'llm-affinity'
+import { redirectTo, startRecorder } from 'llm-affinity-testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { json, PATH, row } from '../support/bodies.ts'
 import { answer, freshId, from, listening } from '../support/outcomes.ts'
 import { recorder } from '../support/recorder.ts'
 import { seams } from '../support/seams.ts'
+import { keysAt } from '../support/wire.ts'
 
 const home = await recorder()
 
@@ -80,3 +83,52 @@ it.each([
   process.off('warning', listen)
   expect(warnings).toEqual(['llm-affinity: `onOutcome` threw. The call went on'])
 })
+
+it('says nothing of what a fetch of the user’s own has followed to another origin', async () => {
+  const away = await startRecorder()
+  const outcomes: Outcome[] = []
+  const following: Fetch = (input, init) => fetch(input, { ...init, redirect: 'follow' })
+  const send = affinityFetch({ fetch: following, onOutcome: (outcome) => void outcomes.push(outcome) })
+  home.script(redirectTo(`${away.origin}/away`), redirectTo('/back'))
+  for (let i = 0; i < 2; i++) await runWithSession(freshId(), () => send(`${home.origin}/v1/models`))
+  await away.close()
+  expect(away.received).toBe(1)
+  expect(outcomes.map(({ origin }) => origin)).toEqual([home.origin])
+})
+
+it('says nothing of a call whose body could not carry the field, and hands that on as it came', async () => {
+  const outcomes: Outcome[] = []
+  const inits: unknown[] = []
+  const gateway = { ...row, evidence: { backend: 'x-backend' } }
+  const send = affinityFetch({
+    gateway,
+    onOutcome: (outcome) => void outcomes.push(outcome),
+    fetch: (input, init) => {
+      inits.push(init)
+      return fetch(input, init)
+    },
+  })
+  const bodies = ['[]', '{"prompt_cache_key":null}', new Blob(['{}']), '{}']
+  const given = bodies.map((body) => ({ method: 'POST', headers: json, body }))
+  for (const init of given) await runWithSession(freshId(), () => send(`${home.origin}${PATH}`, init))
+  expect(inits.map((init, i) => init === given[i])).toEqual([true, true, true, false])
+  expect(outcomes).toHaveLength(1)
+})
+
+it('says nothing of what a fetch that hides redirects, as a browser’s does, has followed without a key', async () => {
+  const outcomes: Outcome[] = []
+  const hiding: Fetch = async (input, init) => {
+    const answer = await fetch(input, init)
+    return init?.redirect === 'manual' && answer.status === 307 ? HIDDEN : answer
+  }
+  const send = affinityFetch({ fetch: hiding, onOutcome: (outcome) => void outcomes.push(outcome) })
+  const url = `${home.origin}/v1/models`
+  home.script(redirectTo('/v1/models'), redirectTo('/v1/models'))
+  const answer = await runWithSession(freshId(), () => send(url))
+  expect([answer.status, answer.url]).toEqual([200, url])
+  expect(keysAt(home).slice(1)).toEqual([undefined, undefined])
+  expect(outcomes).toEqual([])
+})
+
+// No runtime here gives one.
+const HIDDEN = { type: 'opaqueredirect', status: 0, headers: new Headers(), body: null } as Response

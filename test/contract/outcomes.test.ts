@@ -213,16 +213,23 @@ describe.each(seams)('$name', (seam) => {
       expect(session.lastOutcome).toBeUndefined()
     })
 
-    it('tells nothing of an answer from home behind another origin, which nothing of ours was sent for', async () => {
-      const session = new Session(freshId())
-      home.script(redirectTo(`${foreign.origin}/away`), from('a'))
-      foreign.script(redirectTo(back()))
-      await listening(seam, home.origin, { session }, async ({ call, outcomes }) => {
-        await call()
-        expect(outcomes).toEqual([])
-      })
-      expect(home.requests.map(({ path }) => path).at(-1)).toBe('/back')
-      expect(session.lastOutcome).toBeUndefined()
-    })
+    it.each([
+      ['at once', 0],
+      ['by way of home', 1],
+    ])(
+      'tells nothing of an answer from home behind another origin, gone to %s: it carried no key',
+      async (_how, hops) => {
+        const session = new Session(freshId())
+        home.script(Array.from({ length: hops }, () => redirectTo('/on')))
+        home.script(redirectTo(`${foreign.origin}/away`), from('a'))
+        foreign.script(redirectTo(back()))
+        await listening(seam, home.origin, { session }, async ({ call, outcomes }) => {
+          await call()
+          expect(outcomes).toEqual([])
+        })
+        expect(home.requests.map(({ path }) => path).at(-1)).toBe('/back')
+        expect(session.lastOutcome).toBeUndefined()
+      },
+    )
   }
 })
