@@ -193,5 +193,11 @@ const rows: Record<GatewayName, Omit<Gateway, 'name'>> = {
 
 /** The table of known gateways, by name. */
 export const gateways: ReadonlyMap<string, Gateway> = new Map(
-  Object.entries(rows).map(([name, row]) => [name, Object.freeze({ name, ...row })]),
+  Object.entries(rows).map(([name, row]) => [name, frozen({ name, ...row })]),
 )
+
+// Rows share parts, and tools are handed the table.
+function frozen<Part>(part: Part): Part {
+  if (typeof part === 'object') for (const inner of Object.values(part ?? {})) frozen(inner)
+  return Object.freeze(part)
+}
