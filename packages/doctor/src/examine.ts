@@ -133,7 +133,9 @@ async function settled(
 function rowStamped(calls: readonly Call[], gateway: Gateway | undefined): Gateway {
   if (gateway !== undefined) return gateway
   const heard = calls.find(({ answer }) => answer.outcome !== undefined)?.answer.outcome?.gateway
-  return gateways.get(heard ?? 'none') ?? { name: 'none', headers: [] }
+  // Who heard of no outcome was not stamped; where nothing was asked, nothing is known.
+  const isAsked = calls.some(({ arm }) => arm === 'affinity')
+  return gateways.get(heard ?? (isAsked ? 'none' : 'generic')) ?? { name: 'none', headers: [] }
 }
 
 function howKnown(

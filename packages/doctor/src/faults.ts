@@ -23,8 +23,10 @@ export function faultOf(error: unknown, at: { readonly answered: boolean; readon
   const codes = [...causesOf(error)].map((cause) => String(Reflect.get(cause, 'code') ?? ''))
   if (codes.some((code) => /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code))) return { kind: 'insecure', said }
   if (at.answered) return { kind: 'cut', said }
-  const known = codes.find((code) => code in CODES)
-  return { kind: (known !== undefined && CODES[known]) || 'broken', said: known ?? said }
+  const known = codes.find((code) => Object.hasOwn(CODES, code))
+  // An SDK says no more than that there was an error of the connection; what is below it knows.
+  const deepest = [...causesOf(error)].at(-1)
+  return { kind: (known !== undefined && CODES[known]) || 'broken', said: known ?? oneLine(textOf(deepest ?? error)) }
 }
 
 function kindOf(status: number, error: unknown): FaultKind {

@@ -1,4 +1,9 @@
-/** What a run may spend, in tokens. A call is paid for before it is made, by a guess, and settled when it says its figure. */
+import { MAX_TOKENS } from './speakers.js'
+
+/**
+ * What a run may spend, in tokens of prompts and answers. A call is paid for before it is made, by a guess, and settled
+ * when it says its figure; its answer counts with all that it may have.
+ */
 export class Purse {
   readonly budget: number
   #spent = 0
@@ -35,9 +40,9 @@ export class Purse {
     return Math.ceil(words * this.#tokensPerWord)
   }
 
-  /** Undefined where the budget does not reach: then nothing may be sent. Otherwise to be called with what it cost. */
+  /** Undefined where the budget does not reach: then nothing may be sent. Otherwise to be called with what its prompt cost. */
   pay(words: number): ((tokens: number | undefined) => void) | undefined {
-    const guess = this.tokensFor(words)
+    const guess = this.tokensFor(words) + MAX_TOKENS
     if (this.#spent + this.#reserved + guess > this.budget) {
       this.#isShort = true
       return undefined
@@ -46,7 +51,7 @@ export class Purse {
     this.#calls += 1
     return (tokens) => {
       this.#reserved -= guess
-      this.#spent += tokens ?? guess
+      this.#spent += tokens === undefined ? guess : tokens + MAX_TOKENS
       if (tokens === undefined || words < 20) return
       // The dearest that was seen, so that a guess stays above.
       this.#tokensPerWord = this.#isMeasured ? Math.max(this.#tokensPerWord, tokens / words) : tokens / words

@@ -45,6 +45,10 @@ export async function reach(settings: Settings, place: Omit<Place, 'form'>, purs
     if (!isPassing(fault)) throw await unreached(settings, place, fault)
     tries += 1
   }
+  const [last] = answers.slice(-1)
+  if (last?.fault !== undefined && answers.every(({ status }) => status === undefined)) {
+    throw await unreached(settings, place, last.fault)
+  }
   return { form, answers }
 }
 
@@ -104,6 +108,10 @@ async function unreached(
             : `Check the path of --base-url, or try --api ${otherApi}.`,
         ],
       )
+    case 'broken':
+      return new Unreached(`${host} could not be reached: ${fault.said}.`, [
+        'Check --base-url, and whether something on the way closes the connection, such as a proxy that wants https.',
+      ])
     default:
       return new Unreached(`${host} refused the call${status}: ${fault.said}.`, [
         `Check --model and --api (${otherApi} is the other one).`,

@@ -6,7 +6,6 @@ import { asJson, echoAsJson, failureAsJson } from './json.js'
 import { overhear } from './overhear.js'
 import { callsOf } from './plan.js'
 import { Unreached } from './reach.js'
-import { asPage } from './report/page.js'
 import { type Settings, settingsOf, UsageError } from './settings.js'
 import { asText, echoAsText } from './terminal.js'
 import { EXIT_CODES } from './verdict.js'
@@ -47,7 +46,11 @@ async function examined(settings: Settings, { stdout, stderr }: Streams): Promis
     `At most ${settings.budget} tokens and 60 s: ${most} calls for ${settings.conversations} conversations with the key and as many without, and some short ones to find out why.\n`,
   )
   const examination = await withProgress(stderr, (progress) => examine(settings, progress))
-  if (settings.report !== undefined) await save(settings.report, redacted(await asPage(examination), settings.apiKey))
+  if (settings.report !== undefined) {
+    // Most runs want none, and what draws it is large.
+    const { asPage } = await import('./report/page.js')
+    await save(settings.report, redacted(await asPage(examination), settings.apiKey))
+  }
   stdout.write(`${redacted(settings.json ? asJson(examination) : asText(examination, stdout), settings.apiKey)}\n`)
   return EXIT_CODES[examination.judgement.verdict]
 }

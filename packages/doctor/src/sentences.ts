@@ -3,6 +3,7 @@
 import { advice } from './advice.js'
 import type { FaultKind } from './calls.js'
 import type { Count, Figures } from './figures.js'
+import { shortNames } from './short.js'
 import type { Evidence, Findings, Probes, Verdict } from './verdict.js'
 
 export const SENTENCES: Readonly<Record<Verdict, string>> = {
@@ -11,7 +12,7 @@ export const SENTENCES: Readonly<Record<Verdict, string>> = {
   'sticky-without-key': 'Conversations stay where their cache is, but not because of the key.',
   'key-lost': 'The key is sent, and does not arrive where backends are picked.',
   'wrong-name': 'The gateway pins by a header of another name than the one that is sent.',
-  'affinity-off': 'The gateway knows the key, and its affinity is off.',
+  'affinity-off': 'The gateway is one that reads this key, and does not pin: its affinity is off.',
   'single-backend': 'One backend has answered everything: there is nothing to pin.',
   unhealthy: 'Too many calls fail to tell.',
   unknown: 'It cannot be told whether conversations stay on one backend.',
@@ -31,8 +32,8 @@ function armsSay({ by, affinity, control }: Evidence): string {
 
 function seenBy({ sight, figures }: Findings, { by }: Evidence): string {
   if (by === 'cache') return 'No answer names its backend; `cached_tokens` tell by which turn a cache saw last.'
-  const all = { ...figures.affinity.backends, ...figures.control.backends }
-  return `Backends are told apart by \`${sight?.by}\`: ${names(all)}.`
+  const all = Object.keys({ ...figures.affinity.backends, ...figures.control.backends })
+  return `Backends are told apart by \`${sight?.by}\`: ${[...shortNames(all).values()].join(', ')}.`
 }
 
 function caches({ affinity, control }: Findings['figures']): string[] {

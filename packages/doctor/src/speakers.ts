@@ -41,7 +41,8 @@ export interface SpeakerOptions {
   readonly model: string
 }
 
-const MAX_TOKENS = 16
+/** What an answer may have: a word is enough. */
+export const MAX_TOKENS = 16
 const USAGE = { stream_options: { include_usage: true } }
 const OPENAI_FORMS = [
   { max_tokens: MAX_TOKENS, ...USAGE },

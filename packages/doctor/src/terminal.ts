@@ -4,6 +4,7 @@ import type { Echoed } from './echoed.js'
 import type { Examination } from './examine.js'
 import type { Count, Figures } from './figures.js'
 import type { Overheard } from './overhear.js'
+import { shortNames } from './short.js'
 import { EXIT_CODES, type Judgement } from './verdict.js'
 
 type Color = 'green' | 'red' | 'yellow'
@@ -78,7 +79,8 @@ function ms(value: number | undefined): string {
 
 function tally(all: Readonly<Record<string, number>> | undefined): string {
   if (all === undefined) return UNKNOWN
+  const short = shortNames(Object.keys(all))
   return Object.entries(all)
-    .map(([name, times]) => `${name} ×${times}`)
+    .map(([name, times]) => `${short.get(name)} ×${times}`)
     .join('\n')
 }

@@ -17,7 +17,7 @@ export function gridOf(arm: Arm, calls: readonly Call[], faces: Faces, isCacheSe
 <div class="scroll" role="region" aria-label="${name}" tabindex="0">
 <table class="grid">
 <caption>Backend, and cached share of the prompt</caption>
-<thead><tr><th scope="col">conversation</th>${turns.map((turn) => html`<th scope="col">turn ${turn}</th>`)}</tr></thead>
+<thead><tr><th scope="col">conv<span>ersation</span></th>${turns.map((turn) => html`<th scope="col">turn ${turn}</th>`)}</tr></thead>
 <tbody>${conversations.map(
     (conversation) =>
       html`<tr><th scope="row">${conversation}</th>${turns.map((turn) =>

@@ -2,12 +2,15 @@ import type { Call } from '../calls.js'
 import { ARMS } from '../calls.js'
 import { inOrder } from '../figures.js'
 import { lineages } from '../lineage.js'
+import { shortNames } from '../short.js'
 import type { Sight } from '../sight.js'
 
 /** How the page shows who answered. */
 export interface Faces {
   /** Of all backends, in order. Empty where nobody names them. */
   readonly names: readonly string[]
+  /** Each as it stands in a cell. */
+  readonly short: ReadonlyMap<string, string>
   of(call: Call): Face | undefined
 }
 
@@ -26,11 +29,13 @@ export function facesOf(calls: readonly Call[], sight: Sight | undefined): Faces
   if (sight === undefined) return byLineage(calls)
   const found = calls.flatMap(({ answer }) => (answer.fault === undefined ? (sight.backendOf(answer) ?? []) : []))
   const names = [...new Set(found)].toSorted((a, b) => a.localeCompare(b))
+  const short = shortNames(names)
   return {
     names,
+    short,
     of: ({ answer }) => {
-      const label = sight.backendOf(answer)
-      return label === undefined ? undefined : { label, color: names.indexOf(label) % COLORS }
+      const name = sight.backendOf(answer)
+      return name === undefined ? undefined : { label: short.get(name) ?? name, color: names.indexOf(name) % COLORS }
     },
   }
 }
@@ -50,5 +55,5 @@ function byLineage(calls: readonly Call[]): Faces {
   }
   // Where no cache is seen, each turn would be a cache of its own.
   const isTold = calls.some(({ answer }) => (answer.cachedTokens ?? 0) > 0)
-  return { names: [], of: (call) => (isTold ? faces.get(call) : undefined) }
+  return { names: [], short: new Map(), of: (call) => (isTold ? faces.get(call) : undefined) }
 }

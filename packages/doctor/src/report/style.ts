@@ -1,3 +1,5 @@
+import { COLORS } from './palette.js'
+
 /** All of the page's looks. Nothing is fetched: the fonts are the reader's own. */
 export const style: string = `
 :root {
@@ -46,10 +48,11 @@ tbody th { font-weight: 600; }
 .said { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .failed { font-weight: 700; color: var(--bad); }
 .key { display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem; list-style: none; padding: 0; margin: 0.5rem 0; }
+.key li span { overflow-wrap: anywhere; }
 .key li { margin: 0; min-inline-size: 0; display: flex; align-items: center; gap: 0.45rem; }
 .swatch { inline-size: 0.95rem; block-size: 0.95rem; flex: none; background: var(--c); border-radius: 0.2rem; }
 .round { border-radius: 50%; }
-${Array.from({ length: 8 }, (_, at) => `.c${at} { --c: var(--c${at}); }`).join('\n')}
+${Array.from({ length: COLORS }, (_, at) => `.c${at} { --c: var(--c${at}); }`).join('\n')}
 .with { --c: var(--with); } .without { --c: var(--without); }
 figure { margin: 0; }
 figure svg { width: 100%; height: auto; max-width: 46rem; display: block; }
@@ -58,9 +61,10 @@ figure svg { width: 100%; height: auto; max-width: 46rem; display: block; }
   .narrow { display: block; } .wide { display: none; }
   th, td { padding: 0.4rem 0.5rem; }
   .grid { border-spacing: 2px; }
-  .grid thead th:first-child { font-size: 0.8rem; }
+  .grid thead th { font-size: 0.85rem; }
+  .grid thead th span { display: none; }
   .grid th, .grid td { padding: 0.3rem 0.35rem; }
-  .grid td { min-width: 3.2rem; font-size: 0.9rem; }
+  .grid td { min-width: 3rem; font-size: 0.9rem; }
 }
 @media print { body { max-width: none; } }
 `

@@ -1,0 +1,156 @@
+import { fileURLToPath } from 'node:url'
+import { examine, type Settings, settingsOf, UsageError } from 'llm-affinity-doctor'
+import { stall, startBalancer, startRecorder, startReplica } from 'llm-affinity-testkit'
+import { describe, expect, it } from 'vitest'
+import { runNode } from '../support/child.ts'
+import { against, doctor } from './support/doctor.ts'
+import { startHop } from './support/hops.ts'
+
+const ask = ['--base-url', 'http://127.0.0.1:1/v1', '--model', 'm']
+
+describe('the command line', () => {
+  it('knows what it is told, and has the key from the environment of that API', () => {
+    const env = { OPENAI_API_KEY: 'o', ANTHROPIC_API_KEY: 'a' }
+    expect(settingsOf(ask, env)).toMatchObject({
+      api: 'openai',
+      apiKey: 'o',
+      conversations: 6,
+      turns: 5,
+      budget: 120_000,
+    })
+    expect(settingsOf([...ask, '--api', 'anthropic'], env)).toMatchObject({ apiKey: 'a' })
+    expect(settingsOf([...ask, '--api-key', 'x'], env)).toMatchObject({ apiKey: 'x' })
+    expect(settingsOf(ask, {})).not.toHaveProperty('apiKey')
+    expect(settingsOf([...ask, '--header', 'X-One', 'X-Two'], {})).toMatchObject({ header: ['x-one', 'x-two'] })
+    expect([settingsOf([...ask, '--echo'], {}), settingsOf([...ask, '--echo', '9010'], {})]).toMatchObject([
+      { echo: 9009 },
+      { echo: 9010 },
+    ])
+  })
+
+  it.each([
+    ['a base URL', ['--model', 'm'], /--base-url/],
+    ['a model', ask.slice(0, 2), /--model/],
+    [
+      'a URL that is one',
+      ['--base-url', 'gateway:4000', '--model', 'm'],
+      /Expected a URL such as http:\/\/gateway:4000\/v1\./,
+    ],
+    ['a gateway that is known', [...ask, '--gateway', 'nope'], /Allowed choices are .*litellm/],
+    ['a header that can be one', [...ask, '--header', 'a b'], /Expected the name of a header/],
+    ['one or the other', [...ask, '--header', 'x', '--gateway', 'olla'], /cannot be used with/],
+    ['a budget', [...ask, '--budget', '12'], /from 1000 to/],
+    ['options that exist', [...ask, '--nonsense'], /unknown option/],
+  ])('wants %s: one sentence, and 3', async (_, args, sentence) => {
+    expect(() => settingsOf(args, {})).toThrow(UsageError)
+    const { code, stderr, json } = await doctor([...args, '--json'])
+    expect(code).toBe(3)
+    expect(stderr).toMatch(sentence)
+    expect(stderr.trim()).not.toContain('\n')
+    expect(json()).toMatchObject({ verdict: null, exitCode: 3, error: expect.stringMatching(sentence) })
+  })
+
+  it('says what it will spend before it spends it', async () => {
+    await using server = await startRecorder()
+    const { stderr } = await doctor(against(server.baseURL, '--conversations', '2', '--turns', '3'))
+    expect(stderr).toMatch(
+      /^At most 120000 tokens and 60 s: 12 calls for 2 conversations with the key and as many without/,
+    )
+  })
+})
+
+describe('what it sends', () => {
+  it('is the key in one arm and nothing in the other, streamed, long, and with no beginning twice', async () => {
+    await using server = await startRecorder()
+    await doctor(against(server.baseURL, '--gateway', 'caddy', '--conversations', '3', '--turns', '3'))
+    // The first one asks whether anybody is there.
+    const [, ...requests] = server.requests
+    const keys = requests.map((request) => request.header('x-session-id'))
+    expect(Object.groupBy(keys, (key) => String(key !== undefined))).toMatchObject({
+      true: { length: 9 },
+      false: { length: 9 },
+    })
+    expect(new Set(keys.filter(Boolean)).size).toBe(3)
+    expect(requests.every((request) => request.header('x-litellm-session-id') === undefined)).toBe(true)
+    const bodies = requests.map((request) => JSON.stringify(request.json()))
+    expect(bodies.every((body) => body.includes('"stream":true') && body.includes('"include_usage":true'))).toBe(true)
+    expect(bodies.every((body) => body.length > 4000)).toBe(true)
+    const beginnings = bodies.map((body) => /"content":"(.{40})/.exec(body)?.[1])
+    expect(new Set(beginnings).size).toBe(6)
+    // Neither arm comes first: they take turns.
+    const order = keys.map((key) => (key === undefined ? 'c' : 'a')).join('')
+    expect(order).not.toMatch(/^(a{9}c{9}|c{9}a{9})$/)
+  })
+
+  it.each([1000, 5000, 30_000])('stays within its budget: %i', async (budget) => {
+    await using replica = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
+    const { json } = await doctor(against(replica.baseURL, '--budget', String(budget)))
+    // As whoever pays counts them.
+    const { promptTokens, requests } = replica.counters()
+    expect(promptTokens + 16 * requests).toBeLessThanOrEqual(budget)
+    expect(json().spent).toMatchObject({ calls: requests, tokens: promptTokens + 16 * requests })
+    expect(['single-backend', 'unknown']).toContain(json().verdict)
+  })
+
+  it('is not more than can be answered in time, and is judged by that', async () => {
+    await using server = await startRecorder()
+    // The first is answered; then one call after the other takes longer than all may.
+    server.script(stall(0), ...Array.from({ length: 100 }, () => stall(400)))
+    const settings = settingsOf(against(server.baseURL), {}) as Settings
+    const begun = performance.now()
+    const { judgement, findings } = await examine(settings, { say: () => {} }, { all: 1500, arms: 1000, call: 1000 })
+    expect(judgement.verdict).toBe('unknown')
+    expect(findings.cut).toBe('time')
+    expect(findings.faults).toEqual([])
+    expect(performance.now() - begun).toBeLessThan(10_000)
+  })
+})
+
+it('--json gives one object, on the last line, with all that was promised', async () => {
+  await using a = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
+  await using b = await startReplica({ name: 'b', cacheTokens: 1_000_000 })
+  await using gateway = await startBalancer({ targets: [a, b], policy: { header: 'x-session-id' } })
+  const { stdout, json } = await doctor(against(gateway.baseURL))
+  expect(stdout.trim().split('\n')).toHaveLength(1)
+  const arm = {
+    calls: 30,
+    failed: 0,
+    conversations: 6,
+    backends: expect.any(Object),
+    stayed: { did: expect.any(Number), of: 24 },
+    descended: { did: expect.any(Number), of: 24 },
+    lineages: expect.any(Number),
+    cachedShare: expect.any(Number),
+    promptTokens: expect.any(Number),
+    ttftFirst: expect.any(Number),
+    ttftLater: expect.any(Number),
+  }
+  expect(json()).toEqual({
+    verdict: 'sticky',
+    exitCode: 0,
+    sentence: expect.any(String),
+    why: expect.any(Array),
+    next: [],
+    gateway: { name: 'generic', known: 'assumed' },
+    sent: ['x-session-id', 'x-litellm-session-id'],
+    backendsBy: 'x-replica',
+    arms: { affinity: arm, control: arm },
+    spent: { calls: 61, tokens: expect.any(Number), seconds: expect.any(Number) },
+  })
+  expect(json().arms.affinity).toMatchObject({ stayed: { did: 24 }, lineages: 1 })
+})
+
+it('runs as a command: a table and a verdict that need no colour, the right code, and nothing else', async () => {
+  await using a = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
+  await using b = await startReplica({ name: 'b', cacheTokens: 1_000_000 })
+  await using gateway = await startBalancer({ targets: [a, b], policy: 'random' })
+  await using hop = await startHop({ to: () => gateway.origin })
+  const cli = fileURLToPath(new URL('../../packages/doctor/dist/cli.js', import.meta.url))
+  const { code, stdout, stderr } = await runNode([cli, '--base-url', hop.baseURL, '--model', 'test-model'])
+  expect(code).toBe(1)
+  expect(stdout).toMatch(/later turns on the same backend +│ \d+ of 24 +│ \d+ of 24/)
+  expect(stdout).toContain('\nnot-sticky: Affinity does not work')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what it must not have
+  expect(stdout).not.toMatch(/\x1b/)
+  expect(stderr).not.toMatch(/\n\s+at |Error/)
+})
