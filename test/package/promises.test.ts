@@ -15,7 +15,17 @@ const sources = readdirSync(join(core, 'src')).filter((name) => name.endsWith('.
 
 // Who may import whom, as docs/architecture.md draws it.
 const FLOORS: Record<string, readonly string[]> = {
-  'index.ts': ['client.ts', 'fetch.ts', 'gateways.ts', 'headers.ts', 'policy.ts', 'session.ts', 'speaking.ts'],
+  'index.ts': [
+    'client.ts',
+    'fetch.ts',
+    'gateways.ts',
+    'headers.ts',
+    'patch.ts',
+    'policy.ts',
+    'session.ts',
+    'speaking.ts',
+  ],
+  'patch.ts': ['expected.ts', 'fetch.ts', 'policy.ts'],
   'client.ts': ['expected.ts', 'fetch.ts', 'policy.ts'],
   'fetch.ts': [
     'body.ts',

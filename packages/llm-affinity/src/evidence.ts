@@ -19,14 +19,19 @@ const MAX_LENGTH = 256
 const SOUND = /^[\x20-\x2b\x2d-\x7e]+$/
 const COUNT = /^\d{1,4}$/
 
+/** Whether an answer says anything of what became of the pin, sound or not. */
+export function hasEvidence({ outcome, backend }: Evidence, read: ReadHeader): boolean {
+  return [outcome, backend].some((name) => name !== undefined && read(name.toLowerCase()) !== undefined)
+}
+
 /** Reads what a row says is there. `key` is what was sent: an answer that echoes another is evidence of nothing. */
 export function readEvidence(evidence: Evidence, key: string, readLower: ReadHeader): Reading {
   const read: ReadHeader = (name) => readLower(name.toLowerCase())
-  const textOf = (name?: string, part = /.*/): string | undefined => {
+  const textOf = (name?: string, part?: RegExp): string | undefined => {
     const value = name && read(name)
     if (typeof value !== 'string' || value.length > MAX_LENGTH) return undefined
-    const found = part.exec(value)
-    const text = found?.[1] ?? found?.[0] ?? ''
+    const found = part?.exec(value)
+    const text = part === undefined ? value : (found?.[1] ?? found?.[0] ?? '')
     return SOUND.test(text) ? text : undefined
   }
   const { echo, outcome, words, backend, part, source, model, retries = [] } = evidence

@@ -3,16 +3,7 @@ import { stampHeaders } from './carriers.js'
 import { expected, kind } from './expected.js'
 import { type Call, follow, isRedirect, isSafe } from './follow.js'
 import { heard, isHeard } from './outcomes.js'
-import {
-  type AffinityOptions,
-  checked,
-  type Origins,
-  type Place,
-  type Policy,
-  policyOf,
-  type Stamp,
-  stampOf,
-} from './policy.js'
+import { type AffinityOptions, checked, type Place, type Policy, policyOf, type Stamp, stampOf } from './policy.js'
 import type { Session } from './session.js'
 import { runAs, type Sidecar, speaking } from './speaking.js'
 import { warnOnce } from './warn.js'
@@ -59,12 +50,13 @@ export function stamping(policy: Policy, send: Fetch): Fetch {
     const { input, init, follows, speaker } = call
     // What is below us speaks for the same session as we do, bound or not.
     const answer = policy.session === undefined ? send(input, init) : runAs(speaker, () => send(input, init))
-    const final = follows ? answer.then((response) => followed(send, call, response)) : answer
-    const { onOutcome } = policy
-    if (!isHeard(call.place.gateway, onOutcome)) return final
-    return final.then((response) => {
-      tell(call, response, onOutcome)
-      return response
+    const hears = isHeard(call.place.gateway, policy.onOutcome)
+    if (!follows && !hears) return answer
+    return answer.then((response) => {
+      const final = follows ? followed(send, call, response) : response
+      if (!hears) return final
+      if (final instanceof Promise) return final.then((last) => told(policy, call, last))
+      return told(policy, call, final)
     })
   }
 }
@@ -169,11 +161,13 @@ function restamped(call: Stamped, init: RequestInit): RequestInit {
   }
 }
 
-function tell({ place, stamp, init }: Stamped, response: Response, listener: Policy['onOutcome']): void {
+function told({ onOutcome }: Policy, { place, stamp, init }: Stamped, response: Response): Response {
   const { redirected, status, url } = response
-  if (stamp === undefined || (redirected && URL.parse(url)?.origin !== place.origin)) return
-  const asked = { ...place, ...stamp, body: init.body }
-  heard(asked, status, (name) => response.headers.get(name) ?? undefined, listener, response)
+  if (stamp !== undefined && (!redirected || URL.parse(url)?.origin === place.origin)) {
+    const read = (name: string): string | undefined => response.headers.get(name) ?? undefined
+    heard({ place, stamp, body: init.body }, status, read, onOutcome, response)
+  }
+  return response
 }
 
 function isRequest(input: string | URL | Request): input is Request {
@@ -197,43 +191,3 @@ function picked(from: object, names: readonly string[]): RequestInit {
   for (const name of names) if (name in from) found[name] = Reflect.get(from, name)
   return found
 }
-
-/**
- * Stamps the calls of everybody who calls the global `fetch`, for agent frameworks that take no client and no fetch.
- * A framework's client that was made before has kept the old fetch: patch first.
- *
- * @param options.origins Required: what is not named is never touched.
- * @returns The undo. Patches nest, and may be undone in any order, and more than once.
- * @throws TypeError when an option is wrong or `origins` is missing.
- *
- * @example
- * const undo = patchGlobalFetch({ origins: ['http://gateway:4000'] })
- */
-export function patchGlobalFetch(options: AffinityOptions & { readonly origins: Origins }): () => void {
-  if (checked(options).origins === undefined) {
-    throw expected('`origins` to say which calls of the global fetch may be stamped', kind(options.origins))
-  }
-  const policy = policyOf(options)
-  const previous = globalThis.fetch
-  const stamped = stamping(policy, previous)
-  const patch: Patch = { previous, undone: false }
-  const patched: Fetch = (...args) => (patch.undone ? previous(...args) : stamped(...args))
-  // Some runtimes hang more on fetch than a call, such as Bun's preconnect.
-  Object.defineProperties(patched, Object.getOwnPropertyDescriptors(previous))
-  patches.set(patched, patch)
-  globalThis.fetch = patched
-  return () => {
-    patch.undone = true
-    // Whoever patched over us keeps working: then we only stand aside until they are gone.
-    for (let top = patches.get(globalThis.fetch); top?.undone; top = patches.get(globalThis.fetch)) {
-      globalThis.fetch = top.previous
-    }
-  }
-}
-
-interface Patch {
-  readonly previous: Fetch
-  undone: boolean
-}
-
-const patches = new WeakMap<Fetch, Patch>()

@@ -2,18 +2,16 @@
 
 import { modelOf } from './body.js'
 import { channel } from './channel.js'
-import { type ReadHeader, type Reading, readEvidence } from './evidence.js'
+import { hasEvidence, type ReadHeader, type Reading, readEvidence } from './evidence.js'
 import type { Gateway, Result } from './gateways.js'
 import { learn, type Outcome, type Session } from './session.js'
 import { warnOnce } from './warn.js'
 
 /** A call that was stamped. */
 export interface Asked {
-  readonly session: Session
-  /** What was sent for the session, then. */
-  readonly key: string
-  readonly gateway: Gateway
-  readonly origin: string
+  readonly place: { readonly gateway: Gateway; readonly origin: string }
+  /** What was sent, and for whom. */
+  readonly stamp: { readonly session: Session; readonly key: string }
   /** What was sent with it. Looked at for its model, and only where that decides. */
   readonly body: unknown
 }
@@ -37,7 +35,7 @@ export function isHeard(gateway: Gateway, listener: Listener | undefined): boole
   return gateway.evidence !== undefined || isTold(listener)
 }
 
-/** Judges an answer. It never throws, and where nothing is heard it does nothing. */
+/** Judges an answer. It never throws, and where there is nothing to read and nobody to tell it does nothing. */
 export function heard(
   asked: Asked,
   status: number,
@@ -45,11 +43,14 @@ export function heard(
   listener: Listener | undefined,
   response?: Response,
 ): void {
-  const { session, key, gateway, origin } = asked
+  const { gateway, origin } = asked.place
+  const { session, key } = asked.stamp
+  const { evidence = {} } = gateway
   // A redirect, or a word on the way, is no answer yet.
-  if (!isHeard(gateway, listener) || status < 200 || (status >= 300 && status < 400)) return
+  if (status < 200 || (status >= 300 && status < 400)) return
   try {
-    const { model, result, ...reading } = readEvidence(gateway.evidence ?? {}, key, read)
+    if (!isTold(listener) && !hasEvidence(evidence, read)) return
+    const { model, result, ...reading } = readEvidence(evidence, key, read)
     const judged = result ?? compared(asked, model, reading, status)
     const outcome: Outcome = { session, gateway: gateway.name, origin, status, result: judged, ...reading }
     learn(session, outcome)
@@ -63,13 +64,14 @@ export function heard(
 const THREW = '`onOutcome` threw. The call went on'
 
 function compared(
-  { key, gateway, origin, body }: Asked,
+  { place: { gateway, origin }, stamp: { key }, body }: Asked,
   said: string | undefined,
   { backend }: Reading,
   status: number,
 ): Result {
+  if (backend === undefined) return 'unknown'
   const model = (typeof body === 'string' ? modelOf(body) : undefined) ?? said
-  if (backend === undefined || (gateway.perModel && model === undefined)) return 'unknown'
+  if (gateway.perModel && model === undefined) return 'unknown'
   const place = JSON.stringify([key, origin, model])
   const before = pins.get(place)
   // An error says nothing of where the cache is.

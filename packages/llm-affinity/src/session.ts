@@ -106,8 +106,8 @@ export class Session {
   }
 
   /**
-   * The outcome of the last answer to a call with this session's key that this object made, or undefined: none yet, or
-   * the gateway gives no evidence and nobody listens to `onOutcome`.
+   * The outcome of the last answer to a call with this session's key that this object made, if the answer had evidence or
+   * somebody listened. Undefined: none yet.
    */
   get lastOutcome(): Outcome | undefined {
     const { [LAST]: outcome }: { readonly [LAST]?: Outcome } = Object(this)
@@ -183,7 +183,9 @@ Object.defineProperty(Session.prototype, FRAME, { value: 'session' })
 
 /** Hands a session, of whichever copy of the package, what was learnt of it. */
 export function learn(session: Session, outcome: Outcome): void {
-  Reflect.defineProperty(session, LAST, { value: outcome, configurable: true })
+  // Not enumerable: a session shows what it is, not what happened to it.
+  if (!Reflect.has(session, LAST)) Reflect.defineProperty(session, LAST, { value: undefined, writable: true })
+  Reflect.set(session, LAST, outcome)
 }
 
 // Not in the class: a class that names itself loses its name to a bundler, and shows as _Session.

@@ -101,7 +101,7 @@ class Way implements Watch {
   readonly #awaited: AwaitedHops | undefined
   readonly #below: Below
   #headers: DispatchHeaders | undefined
-  #asked: (Place & Stamp) | undefined
+  #asked: { readonly place: Place; readonly stamp: Stamp } | undefined
   // undici calls handlers in the context of whoever opened the socket.
   #inContext: <T>(fn: () => T) => T = (fn) => fn()
   #controller: unknown
@@ -135,7 +135,7 @@ class Way implements Watch {
       parent && [parent[0], carried(parent[1])],
     )
     if (this.#headers !== undefined) {
-      this.#asked = { ...place, ...stamp }
+      this.#asked = { place, stamp }
       if (isTold(this.#policy.onOutcome)) this.#inContext = snapshot()
     }
     return this.#headers
@@ -154,7 +154,10 @@ class Way implements Watch {
     // The first request is already written when we learn this, but its hops are still made from the headers that we gave.
     this.#below.redirects = true
     if (this.#headers === undefined || this.#asked === undefined) return
-    const { gateway, key, parent } = this.#asked
+    const {
+      place: { gateway },
+      stamp: { key, parent },
+    } = this.#asked
     restampDispatchHeaders(this.#headers, gateway.headers, this.#onlyAtHome(key))
     // Not where the caller has named one.
     if (parent === undefined || readDispatchHeader(this.#headers, parent[0]) !== parent[1]) return
