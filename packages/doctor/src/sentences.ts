@@ -33,7 +33,7 @@ function armsSay({ by, affinity, control }: Evidence): string {
 function seenBy({ sight, figures }: Findings, { by }: Evidence): string {
   if (by === 'cache') return 'No answer names its backend; `cached_tokens` tell by which turn a cache saw last.'
   const all = Object.keys({ ...figures.affinity.backends, ...figures.control.backends })
-  return `Backends are told apart by \`${sight?.by}\`: ${[...shortNames(all).values()].join(', ')}.`
+  return `Backends are told apart by \`${sight?.by}\`: ${[...shortNames(all).values()].join(', ')}.`.replace('….', '…')
 }
 
 function caches({ affinity, control }: Findings['figures']): string[] {

@@ -55,7 +55,7 @@ ${next.length === 0 ? '' : html`<h2>What to do</h2><ul>${next.map(item)}</ul>`}
 <section aria-labelledby="grid">
 <h2 id="grid">Who answered which turn</h2>
 <p>${sight === undefined ? 'No answer names its backend. Where its cache is known to be another one, the cell says so; each conversation counts its own.' : html`Told apart by <code>${sight.by}</code>. A conversation that stays has one colour in all its turns. The percentage is the part of the prompt that came out of a cache.`}</p>
-${faces.names.length === 0 ? '' : html`<ul class="key" aria-label="Backends">${faces.names.map((name, at) => html`<li><span class="swatch c${at % COLORS}" aria-hidden="true"></span><span>${faces.short.get(name)}${faces.short.get(name) === name ? '' : html` <span class="dim">${name}</span>`}</span></li>`)}</ul>`}
+${faces.names.length === 0 ? '' : html`<ul class="key" aria-label="Backends">${faces.names.map((name, at) => html`<li><span class="swatch c${at % COLORS}" aria-hidden="true"></span><span>${name}</span></li>`)}</ul>`}
 ${ARMS.map((arm) => gridOf(arm, calls, faces, isCacheSeen))}
 </section>
 <section aria-labelledby="ttft">

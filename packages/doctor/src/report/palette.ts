@@ -9,8 +9,6 @@ import type { Sight } from '../sight.js'
 export interface Faces {
   /** Of all backends, in order. Empty where nobody names them. */
   readonly names: readonly string[]
-  /** Each as it stands in a cell. */
-  readonly short: ReadonlyMap<string, string>
   of(call: Call): Face | undefined
 }
 
@@ -32,7 +30,6 @@ export function facesOf(calls: readonly Call[], sight: Sight | undefined): Faces
   const short = shortNames(names)
   return {
     names,
-    short,
     of: ({ answer }) => {
       const name = sight.backendOf(answer)
       return name === undefined ? undefined : { label: short.get(name) ?? name, color: names.indexOf(name) % COLORS }
@@ -55,5 +52,5 @@ function byLineage(calls: readonly Call[]): Faces {
   }
   // Where no cache is seen, each turn would be a cache of its own.
   const isTold = calls.some(({ answer }) => (answer.cachedTokens ?? 0) > 0)
-  return { names: [], short: new Map(), of: (call) => (isTold ? faces.get(call) : undefined) }
+  return { names: [], of: (call) => (isTold ? faces.get(call) : undefined) }
 }
