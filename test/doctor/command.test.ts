@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { examine, type Settings, settingsOf, UsageError } from 'llm-affinity-doctor'
+import { EXIT_CODES, examine, type Settings, settingsOf, UsageError } from 'llm-affinity-doctor'
 import { stall, startBalancer, startRecorder, startReplica } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
 import { runNode } from '../support/child.ts'
@@ -153,4 +155,18 @@ it('runs as a command: a table and a verdict that need no colour, the right code
   // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what it must not have
   expect(stdout).not.toMatch(/\x1b/)
   expect(stderr).not.toMatch(/\n\s+at |Error/)
+})
+
+it('the README and the docs have every option and every verdict, each with its code', async () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url))
+  const [readme, docs] = ['packages/doctor/README.md', 'docs/proof.md'].map((file) =>
+    readFileSync(join(root, file), 'utf8'),
+  )
+  const options = String(settingsOf(['--help'], {})).match(/--[a-z-]+/g) ?? []
+  for (const option of options.filter((each) => each !== '--help')) expect(readme, option).toContain(`\`${option}`)
+  for (const [verdict, code] of Object.entries(EXIT_CODES)) {
+    const row = new RegExp(`^\\| \`${verdict}\` .*\\| ${code} +\\|$`, 'm')
+    expect(readme).toMatch(row)
+    expect(docs).toMatch(row)
+  }
 })

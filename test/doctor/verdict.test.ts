@@ -66,6 +66,13 @@ describe('by the names of backends', () => {
     expect(all(judgement)).toContain("gateway: { name: 'ours', headers: ['x-conversation-id'] }")
   })
 
+  it('wrong name: which one was not found out for want of budget', () => {
+    const probes = { names: { tried: 20, among: ['x-one', 'x-two'] } }
+    const judgement = judge(findings(spread, spread, { probes }))
+    expect(judgement.verdict).toBe('wrong-name')
+    expect(all(judgement)).toMatch(/under one of these names .*: `x-one`, `x-two`\..*--budget/s)
+  })
+
   it('wrong name: a known gateway by its name', () => {
     const probes = { names: { tried: 20, found: 'x-olla-session-id' } }
     expect(all(judge(findings(spread, spread, { probes })))).toContain("`gateway: 'olla'`")

@@ -31,23 +31,31 @@ const TALKS = 3
 const TURNS = 4
 const SHORT: Length = { opening: 24, question: 8 }
 
-/** Looks among all names that we know for one under which the key is heeded: all at once, then half of them, and so on. */
-export async function findName(bench: Bench, sent: readonly string[]): Promise<NonNullable<Probes['names']>> {
+/**
+ * Looks among all names that we know for one under which the key is heeded: all at once, then half of them, and so on.
+ * Undefined where budget or time did not reach for as much as the first look.
+ */
+export async function findName(bench: Bench, sent: readonly string[]): Promise<Probes['names']> {
   const all = otherNames(sent)
   const tried = all.length
-  if (!(await keeps(bench, all))) return { tried }
+  const any = await keeps(bench, all)
+  if (!any) return any === undefined ? undefined : { tried }
   let left = all
   while (left.length > 1) {
     const half = left.slice(0, Math.ceil(left.length / 2))
-    left = (await keeps(bench, half)) ? half : left.slice(half.length)
+    const isInHalf = await keeps(bench, half)
+    if (isInHalf === undefined) return { tried, among: left }
+    left = isInHalf ? half : left.slice(half.length)
   }
   // It may have been left over by chance alone.
+  const isIt = await keeps(bench, left)
+  if (isIt === undefined) return { tried, among: left }
   const [found] = left
-  return found !== undefined && (await keeps(bench, left)) ? { found, tried } : { tried }
+  return isIt && found !== undefined ? { tried, found } : { tried }
 }
 
-/** Whether conversations stay where they are with the key under these names. */
-async function keeps({ place, purse, sight, length }: Bench, headers: readonly string[]): Promise<boolean> {
+/** Whether conversations stay where they are with the key under these names. Undefined where they could not be had. */
+async function keeps({ place, purse, sight, length }: Bench, headers: readonly string[]): Promise<boolean | undefined> {
   const gateway: Gateway = { name: 'probe', headers }
   const calls: Call[] = []
   const talks = Array.from({ length: TALKS }, () => converse(place, purse, sight ? SHORT : length, { gateway }))
@@ -61,7 +69,9 @@ async function keeps({ place, purse, sight, length }: Bench, headers: readonly s
   }
   const { stayed, descended } = figuresOf(calls, 'affinity', sight)
   const { did = 0, of = 0 } = (sight ? stayed : descended) ?? {}
-  return of >= (TALKS * (TURNS - 1)) / 2 && did === of
+  // One that has moved tells, however few they are.
+  if (did < of) return false
+  return calls.length < TALKS * TURNS || place.signal.aborted ? undefined : of > 0
 }
 
 const TRIES = 8

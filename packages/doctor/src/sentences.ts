@@ -32,7 +32,7 @@ function armsSay({ by, affinity, control }: Evidence): string {
 
 function seenBy({ sight, figures }: Findings, { by }: Evidence): string {
   if (by === 'cache') return 'No answer names its backend; `cached_tokens` tell by which turn a cache saw last.'
-  const all = Object.keys({ ...figures.affinity.backends, ...figures.control.backends })
+  const all = Object.keys({ ...figures.affinity.backends, ...figures.control.backends }).toSorted()
   return `Backends are told apart by \`${sight?.by}\`: ${[...shortNames(all).values()].join(', ')}.`.replace('….', '…')
 }
 
@@ -97,8 +97,15 @@ export function toldNoKey({ row, carriers }: Findings): string {
 }
 
 export function otherName(found: string, carriers: readonly string[]): string {
-  const sent = carriers.length === 0 ? 'No key was sent' : `\`${carriers.join('` and `')}\` pins nothing`
-  return `${sent}; under \`${found}\` conversations stay on one backend.`
+  return `${pinsNothing(carriers)}; under \`${found}\` conversations stay on one backend.`
+}
+
+export function oneOf(among: readonly string[], carriers: readonly string[]): string {
+  return `${pinsNothing(carriers)}; under one of these names conversations stay on one backend: ${among.map((name) => `\`${name}\``).join(', ')}.`
+}
+
+function pinsNothing(carriers: readonly string[]): string {
+  return carriers.length === 0 ? 'No key was sent' : `\`${carriers.join('` and `')}\` pins nothing`
 }
 
 export function twin(lost: string, found: string): string {

@@ -64,6 +64,10 @@ export function whenOtherName(found: string): string[] {
   return [`Send the key as \`${found}\`: \`${optionFor(found)}\` in the options of llm-affinity.`, HASH_SENT]
 }
 
+export function whenOneOf(): string[] {
+  return ['Give it more to find out which one: --budget 400000.', HASH_SENT]
+}
+
 const HASH_SENT = 'Or have the gateway hash the header that is sent.'
 
 function optionFor(header: string): string {

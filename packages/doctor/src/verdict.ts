@@ -42,7 +42,12 @@ export interface Findings {
 
 export interface Probes {
   /** The header under which a key is heeded, if there is one among all that we know. */
-  readonly names?: { readonly found?: string; readonly tried: number }
+  readonly names?: {
+    readonly tried: number
+    readonly found?: string
+    /** It is one of these; budget or time did not reach to say which. */
+    readonly among?: readonly string[]
+  }
   /** Whether one key keeps calls with nothing else in common together, and other keys lead the same call elsewhere. */
   readonly key?: { readonly heeded: boolean }
   /** Whether calls go elsewhere that come from other addresses, or with other credentials. Absent member: not possible here. */
@@ -183,6 +188,8 @@ function moving(findings: Findings, seen: Evidence): Judgement {
       ? give('wrong-name', [...why, say.otherName(found, carriers)], steps.whenOtherName(found))
       : give('key-lost', [...why, say.twin(twin, found)], steps.whenTwin(twin, found))
   }
+  const among = probes.names?.among
+  if (among !== undefined) return give('wrong-name', [...why, say.oneOf(among, carriers)], steps.whenOneOf())
   // It is known which header this one reads, and that was sent.
   if (recognised === row.name) return off(recognised, [...why, say.knownAndOff(findings)])
   const judgement = give('not-sticky', [...why, ...say.noName(probes.names)], steps.whenNotSticky(findings))

@@ -139,6 +139,13 @@ export const setups: readonly Setup[] = [
     code: 0,
     start: balanced({ header: 'x-conversation-id' }),
   },
+  {
+    title: 'hashes `x-conversation-id`, and nobody says who answers',
+    args: ['--budget', '400000'],
+    verdict: 'wrong-name',
+    code: 1,
+    start: balanced({ header: 'x-conversation-id' }, { nameless: true }),
+  },
   { title: 'one backend', verdict: 'single-backend', code: 2, start: balanced(header, { backends: ([a]) => [a] }) },
   {
     title: 'one backend of three is dead',
