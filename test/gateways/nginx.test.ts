@@ -57,14 +57,15 @@ describeProgram(nginx, () => {
 
   it('refuses a conversation of more than a megabyte, unless it is told how much may come', async () => {
     const statusWith = async (options?: StartOptions): Promise<number> => {
-      await using fleet = await startFleet(nginx, options)
+      await using recorder = await startRecorder()
+      await using gateway = await nginx.start([named(recorder), named(recorder), named(recorder)], options)
       const body = JSON.stringify({
         model: 'test-model',
         messages: [{ role: 'user', content: 'word '.repeat(300_000) }],
       })
       const send = affinityFetch({ gateway: 'nginx' })
       const response = await runWithSession('conversation-42', () =>
-        send(`${fleet.origin}/v1/chat/completions`, {
+        send(`${gateway.origin}/v1/chat/completions`, {
           method: 'POST',
           body,
           headers: { 'content-type': 'application/json' },

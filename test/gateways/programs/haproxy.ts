@@ -24,7 +24,7 @@ export const haproxy: Program = {
         // A master and its worker: what can be reloaded.
         args: () => ['-W', '-f', 'haproxy.cfg'],
         env: () => unpacked.env,
-        reload: (running) => saysOnceMore(running, 'Loading success', () => process.kill(running.pid, 'SIGUSR2')),
+        reload: (running) => saysOnceMore(running, 'Former worker', () => process.kill(running.pid, 'SIGUSR2')),
       },
       backends,
       options,

@@ -24,8 +24,7 @@ export const nginx: Program = {
         // With a second log beside the page's own, which tells when a reload is through.
         args: (folder) => ['-p', folder, '-c', 'nginx.conf', '-g', 'error_log stderr notice;'],
         env: () => unpacked.env,
-        reload: (running) =>
-          saysOnceMore(running, 'gracefully shutting down', () => process.kill(running.pid, 'SIGHUP')),
+        reload: (running) => saysOnceMore(running, 'exited with code 0', () => process.kill(running.pid, 'SIGHUP')),
       },
       backends,
       options,

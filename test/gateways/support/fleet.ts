@@ -13,7 +13,10 @@ export interface Fleet extends AsyncDisposable {
 
 /** Starts three replicas, called A, B and C, and the program before them. */
 export async function startFleet(program: Program, options?: StartOptions): Promise<Fleet> {
-  const start = (name: string): Promise<Replica> => startReplica({ name, cacheTokens: 100_000 })
+  // Answers take their time, as a model's do: Caddy 2.6 breaks a stream off that begins before it has read the request to
+  // its end.
+  const pace = { prefillMsPerToken: 0.5, outputTokens: 4 }
+  const start = (name: string): Promise<Replica> => startReplica({ name, cacheTokens: 100_000, ...pace })
   const replicas = await Promise.all([start('A'), start('B'), start('C')])
   const close = async (gateway?: Running): Promise<void> => {
     await gateway?.stop()

@@ -46,14 +46,19 @@ export function conversation(speaker: Speaker, options: ConversationOptions = {}
     answers,
     turn: () =>
       runWithSession(id, async () => {
-        history.push({ role: 'user', content: `Question ${history.length} of ${id}` })
+        history.push({
+          role: 'user',
+          content: `This is question ${history.length} of ${id} and a few words are enough`,
+        })
         const answer = await say(history)
         history.push({ role: 'assistant', content: answer.text })
         answers.push(answer)
         return answer
       }),
     sidecar: () =>
-      runWithSession(id, () => runWithoutSession(() => say([{ role: 'user', content: 'A title, please' }]))),
+      runWithSession(id, () =>
+        runWithoutSession(() => say([{ role: 'user', content: 'A title for all this in at most five words please' }])),
+      ),
   }
 }
 
