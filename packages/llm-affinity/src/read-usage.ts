@@ -1,89 +1,99 @@
-import { tap } from './tap.js'
+import { tap, type Watcher } from './tap.js'
 import { type Usage, usageIn, usageInText } from './tokens.js'
-
-const HEAD_BYTES = 16_384
-const TAIL_BYTES = 65_536
 
 /**
  * What an answer says of its prompt's tokens: of OpenAI's Chat and Responses, of Anthropic's Messages, and of who speaks
  * like them; plain, or streamed as server-sent events.
  *
  * It reads nothing itself. It sees what the reader of the response reads, in place, when he reads it: the same object,
- * the same bytes, no copy. So hand it the response before anybody reads it, as `onOutcome` does.
+ * the same bytes, at his pace. So hand it the response before anybody reads it, as `onOutcome` does.
  *
- * @returns Settles when the body was read to its end, given up, or broke off; never, when nobody reads it. Undefined: the
- *   API did not say (OpenAI's streams only do with `stream_options: { include_usage: true }`), or the body was read before.
- *   It never rejects.
+ * @returns Settles when the body was read to its end, given up, or broke off, and never rejects. It stays pending when
+ *   nobody reads the body, or only the platform itself does, as in `new Response(response.body)`. Undefined: the API did
+ *   not say (OpenAI's streams only do with `stream_options: { include_usage: true }`), or it was read before.
  *
  * @example
- * withAffinity(client, { onOutcome: async (outcome, response) => console.log(outcome.result, response && (await readUsage(response))) })
+ * withAffinity(client, { onOutcome: async ({ result }, response) => console.log(result, response && (await readUsage(response))) })
  */
 export function readUsage(response: Response): Promise<Usage | undefined> {
-  return new Promise((resolve) => {
-    if (response.bodyUsed) {
-      resolve(undefined)
-      return
-    }
-    const ends = new Ends()
-    let whole: Usage | undefined
-    try {
-      tap(response, {
-        saw: (part) => {
-          if (part instanceof Uint8Array) ends.add(part)
-          else if (part instanceof ArrayBuffer) ends.add(new Uint8Array(part))
-          else if (typeof part === 'string') whole = usageInText(endsOf(part))
-          else whole = usageIn(part)
-        },
-        ended: () => resolve(whole ?? usageInText(ends.text())),
-      })
-    } catch {
-      resolve(undefined)
-    }
+  const known = readings.get(response)
+  if (known !== undefined) return known
+  const reading = new Promise<Usage | undefined>((resolve) => {
+    // 204: an SDK does not even look for a body.
+    if (response.bodyUsed || response.status === 204) resolve(undefined)
+    else tap(response, watcherOf(resolve))
   })
+  readings.set(response, reading)
+  return reading
 }
 
-/** What is kept of a body: its beginning and its end. Chunks are kept by reference, and let go again. */
+// Whoever asks a second time hears the same, and taps nothing twice.
+const readings = new WeakMap<Response, Promise<Usage | undefined>>()
+
+function watcherOf(resolve: (usage: Usage | undefined) => void): Watcher {
+  let readers = 0
+  const another = (): Watcher => {
+    let ends: Ends | undefined = new Ends()
+    readers++
+    return {
+      part(value) {
+        const bytes = bytesOf(value)
+        if (bytes !== undefined) ends?.add(bytes)
+      },
+      whole(value) {
+        if (typeof value === 'string') resolve(usageInText(value))
+        else if (bytesOf(value) === undefined) resolve(usageIn(value))
+        else this.part(value)
+      },
+      over(forAll) {
+        if (ends === undefined) return
+        const usage = usageInText(ends.text())
+        ends = undefined
+        readers--
+        if (forAll || usage !== undefined || readers === 0) resolve(usage)
+      },
+      another,
+    }
+  }
+  return another()
+}
+
+const HEAD = 16_384
+const TAIL = 32_768
+
+/** The beginning and the end of a body, where APIs say their usage. A copy: its reader may write over what he reads. */
 class Ends {
-  readonly #head: Uint8Array[] = []
-  #headBytes = 0
-  #tail: Uint8Array[] = []
-  #tailBytes = 0
+  #kept = new Uint8Array(0)
+  #length = 0
   #hasGap = false
 
-  add(chunk: Uint8Array): void {
-    if (this.#headBytes < HEAD_BYTES) {
-      this.#head.push(chunk)
-      this.#headBytes += chunk.length
-      return
-    }
-    this.#tail.push(chunk)
-    this.#tailBytes += chunk.length
-    if (this.#tailBytes > 2 * TAIL_BYTES) this.#trim()
+  add(bytes: Uint8Array): void {
+    for (let from = 0; from < bytes.length; from += TAIL) this.#keep(bytes.subarray(from, from + TAIL))
   }
 
-  #trim(): void {
-    let from = 0
-    let kept = this.#tailBytes
-    while (kept - (this.#tail[from]?.length ?? 0) >= TAIL_BYTES) {
-      kept -= this.#tail[from]?.length ?? 0
-      from++
+  #keep(bytes: Uint8Array): void {
+    if (this.#length + bytes.length > HEAD + 2 * TAIL) {
+      this.#kept.copyWithin(HEAD, this.#length - TAIL, this.#length)
+      this.#length = HEAD + TAIL
+      this.#hasGap = true
     }
-    this.#tail = this.#tail.slice(from)
-    this.#tailBytes = kept
-    this.#hasGap = true
+    const length = this.#length + bytes.length
+    if (length > this.#kept.length) {
+      const wider = new Uint8Array(Math.min(2 * length, HEAD + 2 * TAIL))
+      wider.set(this.#kept)
+      this.#kept = wider
+    }
+    this.#kept.set(bytes, this.#length)
+    this.#length = length
   }
 
   text(): string {
-    const head = decoded(this.#head)
-    return this.#hasGap ? `${head}\n${decoded(this.#tail)}` : decoded([...this.#head, ...this.#tail])
+    const text = (from: number, to: number): string => new TextDecoder().decode(this.#kept.subarray(from, to))
+    return this.#hasGap ? `${text(0, HEAD)}\n${text(HEAD, this.#length)}` : text(0, this.#length)
   }
 }
 
-function decoded(chunks: readonly Uint8Array[]): string {
-  const decoder = new TextDecoder()
-  return chunks.map((chunk) => decoder.decode(chunk, { stream: true })).join('')
-}
-
-function endsOf(text: string): string {
-  return text.length <= HEAD_BYTES + TAIL_BYTES ? text : `${text.slice(0, HEAD_BYTES)}\n${text.slice(-TAIL_BYTES)}`
+function bytesOf(value: unknown): Uint8Array | undefined {
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+  return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined
 }

@@ -1,54 +1,80 @@
 import { expected, kind, quoted } from './expected.js'
 import { checked } from './policy.js'
 import { readUsage } from './read-usage.js'
-import type { Outcome, Session } from './session.js'
+import { isSession, type Outcome, type Session } from './session.js'
 import type { Usage } from './tokens.js'
 
-/** Why a turn found less in the cache than its last one left there: as far as can be told from outside. */
+/**
+ * The likely reason why a call found little in the cache, as far as it shows from outside:
+ *
+ * - `first turn`: the first call of the session there that this report has read.
+ * - `moved`: another backend answered, or the session was repinned.
+ * - `idle`: nobody spoke for longer than the cache is said to live.
+ * - `prefix changed`: the prompt is shorter than the last one, so somebody wrote its history anew.
+ * - `unknown`: none of these.
+ */
 export type MissReason = 'first turn' | 'moved' | 'idle' | 'prefix changed' | 'unknown'
 
-/** What happened to one session's calls so far. */
+/** A call that found less in the cache than half of what it can have had in common with the last one. */
+export interface Miss {
+  /** Which of the session's calls it was, from 1. */
+  readonly call: number
+  readonly reason: MissReason
+}
+
+/** What became of one session's calls so far. */
 export interface SessionFigures {
   /** Answers, errors included. */
   readonly calls: number
+  /** Outcomes that were `hit`. */
   readonly hits: number
-  /** `moved` and `repin`. */
+  /** Outcomes that were `moved` or `repin`. */
   readonly moves: number
-  /** Prompt tokens of the calls that said how much was cached, and how much was. */
+  /** Of the calls that said how many of their prompt's tokens were cached. */
   readonly promptTokens: number
   readonly cachedTokens: number
-  /** `cachedTokens` of `promptTokens`; undefined where no call said. */
+  /** `cachedTokens` of `promptTokens`. Undefined where no call said. */
   readonly cachedShare: number | undefined
-  /** The calls that found less than half of the last prompt in the cache, by their number from 1. */
-  readonly misses: readonly { readonly call: number; readonly reason: MissReason }[]
+  /** The last 100. */
+  readonly misses: readonly Miss[]
 }
 
 export interface SessionReportOptions {
   /** Milliseconds after which a cache that nobody used is likely gone. @default 300_000 */
   readonly cacheLivesMs?: number
-  /** How many sessions are kept; the one unused longest goes first. @default 1000 */
+  /** How many sessions are remembered: those that were heard of last. @default 1000 */
   readonly maxSessions?: number
 }
 
-const MAX_MISSES = 1000
+const MAX_MISSES = 100
+const MAX_ORIGINS = 10
 
 interface Tally {
   calls: number
   hits: number
   moves: number
   promptTokens: number
-  cachedTokens: number | undefined
-  readonly misses: { readonly call: number; readonly reason: MissReason }[]
-  /** By origin: what the last call there left in a cache, and when. */
-  readonly last: Map<string, { readonly promptTokens: number; readonly at: number }>
+  cachedTokens: number
+  readonly misses: Miss[]
+  /** By origin, what was read last. */
+  readonly last: Map<string, Turn>
+}
+
+/** What a call has left in a cache, as far as it is known. */
+interface Turn {
+  readonly key: string
+  readonly backend: string | undefined
+  readonly promptTokens: number
+  readonly at: number
 }
 
 /**
  * Counts, for each session, what its calls found: give its `onOutcome` to a seam.
  *
- * It reads usage as the caller reads his answers, and keeps counts only: no text, and no key but in memory.
+ * It reads usage as the caller reads his answers, where the seam is a fetch; of other seams it knows the outcomes alone.
+ * It keeps counts, keys and names of backends, in memory, and no text.
  *
- * @throws TypeError when an option is no positive number.
+ * @throws TypeError when an option is wrong.
  *
  * @example
  * const report = new SessionReport()
@@ -63,85 +89,83 @@ export class SessionReport {
   constructor(options: SessionReportOptions = {}) {
     const { cacheLivesMs = 300_000, maxSessions = 1000, ...others } = checked(options)
     const [stranger] = Object.keys(others)
-    if (stranger !== undefined) {
-      throw expected('report options to be `cacheLivesMs` and `maxSessions`', quoted(stranger))
-    }
+    if (stranger !== undefined) throw expected('options to be `cacheLivesMs` and `maxSessions`', quoted(stranger))
     this.#cacheLivesMs = positive('cacheLivesMs', cacheLivesMs)
     this.#maxSessions = positive('maxSessions', maxSessions)
+    if (!Number.isSafeInteger(maxSessions)) throw expected('`maxSessions` to be a whole number', String(maxSessions))
   }
 
   /** The listener for the seams. Bound: hand it on as it is. */
   readonly onOutcome = (outcome: Outcome, response?: Response): void => {
-    const tally = this.#tallyOf(outcome.session)
-    tally.calls++
-    if (outcome.result === 'hit') tally.hits++
+    const { session, result, status, backend, origin } = outcome
+    const tally = this.#tallies.get(placeOf(session)) ?? newTally()
+    remember(this.#tallies, placeOf(session), tally, this.#maxSessions)
+    const call = ++tally.calls
+    if (result === 'hit') tally.hits++
     if (isMove(outcome)) tally.moves++
-    const call = tally.calls
-    if (response !== undefined && outcome.status < 400) {
-      void readUsage(response).then((usage) => usage && this.#add(tally, call, outcome, usage))
-    }
+    if (response === undefined || status >= 400) return
+    const began = performance.now()
+    const { key } = session
+    void readUsage(response).then((usage) => {
+      if (usage === undefined) return
+      const last = tally.last.get(origin)
+      const turn: Turn = { key, backend, promptTokens: usage.promptTokens, at: performance.now() }
+      remember(tally.last, origin, turn, MAX_ORIGINS)
+      if (!add(tally, usage, last)) return
+      tally.misses.push({ call, reason: this.#reasonOf(outcome, turn, began, last) })
+      if (tally.misses.length > MAX_MISSES) tally.misses.shift()
+    })
   }
 
-  /** The figures of a session, or of another object of the same id, up to now. Undefined: it made no call, or was let go. */
+  /**
+   * The figures up to now of a session, this object or another of the same id and key. Undefined: no answer to it was
+   * heard of, or too many other sessions were since.
+   */
   of(session: Session): SessionFigures | undefined {
+    if (!isSession(session)) throw expected('`session` to be a Session', kind(session))
     const tally = this.#tallies.get(placeOf(session))
     if (tally === undefined) return undefined
-    const { calls, hits, moves, promptTokens, cachedTokens, misses } = tally
-    const cachedShare = cachedTokens === undefined ? undefined : cachedTokens / (promptTokens || 1)
-    return { calls, hits, moves, promptTokens, cachedTokens: cachedTokens ?? 0, cachedShare, misses: [...misses] }
+    const { last: _, misses, ...sums } = tally
+    const cachedShare = sums.promptTokens > 0 ? sums.cachedTokens / sums.promptTokens : undefined
+    return { ...sums, cachedShare, misses: [...misses] }
   }
 
-  #tallyOf(session: Session): Tally {
-    const place = placeOf(session)
-    const tally = this.#tallies.get(place) ?? {
-      calls: 0,
-      hits: 0,
-      moves: 0,
-      promptTokens: 0,
-      cachedTokens: undefined,
-      misses: [],
-      last: new Map(),
-    }
-    this.#tallies.delete(place)
-    this.#tallies.set(place, tally)
-    const [oldest] = this.#tallies.size > this.#maxSessions ? this.#tallies.keys() : []
-    if (oldest !== undefined) this.#tallies.delete(oldest)
-    return tally
-  }
-
-  #add(tally: Tally, call: number, outcome: Outcome, { promptTokens, cachedTokens }: Usage): void {
-    const at = Date.now()
-    const last = tally.last.get(outcome.origin)
-    tally.last.set(outcome.origin, { promptTokens, at })
-    if (cachedTokens === undefined) return
-    tally.promptTokens += promptTokens
-    tally.cachedTokens = (tally.cachedTokens ?? 0) + cachedTokens
-    if (cachedTokens * 2 >= (last?.promptTokens ?? promptTokens)) return
-    tally.misses.push({ call, reason: this.#reasonOf(outcome, promptTokens, at, last) })
-    if (tally.misses.length > MAX_MISSES) tally.misses.shift()
-  }
-
-  #reasonOf(
-    outcome: Outcome,
-    promptTokens: number,
-    at: number,
-    last: { readonly promptTokens: number; readonly at: number } | undefined,
-  ): MissReason {
+  #reasonOf(outcome: Outcome, turn: Turn, began: number, last: Turn | undefined): MissReason {
     if (last === undefined) return 'first turn'
-    if (isMove(outcome)) return 'moved'
-    if (at - last.at > this.#cacheLivesMs) return 'idle'
-    // A history only grows, unless somebody wrote it anew: a compaction, an edit.
-    return promptTokens < last.promptTokens ? 'prefix changed' : 'unknown'
+    const isElsewhere = last.backend !== undefined && turn.backend !== undefined && last.backend !== turn.backend
+    if (isMove(outcome) || isElsewhere || last.key !== turn.key) return 'moved'
+    if (began - last.at > this.#cacheLivesMs) return 'idle'
+    return turn.promptTokens < last.promptTokens ? 'prefix changed' : 'unknown'
   }
 }
 
-// The key of epoch 0: the same after a repin, and for every object that is made of the same id.
+function newTally(): Tally {
+  return { calls: 0, hits: 0, moves: 0, promptTokens: 0, cachedTokens: 0, misses: [], last: new Map() }
+}
+
+// Whether it was a miss. What was not said is no miss.
+function add(tally: Tally, { promptTokens, cachedTokens }: Usage, last: Turn | undefined): boolean {
+  if (cachedTokens === undefined) return false
+  tally.promptTokens += promptTokens
+  tally.cachedTokens += cachedTokens
+  return cachedTokens * 2 < Math.min(promptTokens, last?.promptTokens ?? promptTokens)
+}
+
+// By the key of epoch 0, which is the same after a repin; and by the id, since a fork may share a key.
 function placeOf(session: Session): string {
-  return session.toJSON().key
+  return `${session.toJSON().key} ${session.id}`
 }
 
 function isMove({ result }: Outcome): boolean {
   return result === 'moved' || result === 'repin'
+}
+
+// The longest unused is forgotten.
+function remember<Value>(map: Map<string, Value>, name: string, value: Value, max: number): void {
+  map.delete(name)
+  map.set(name, value)
+  const [oldest] = map.size > max ? map.keys() : []
+  if (oldest !== undefined) map.delete(oldest)
 }
 
 function positive(name: string, value: unknown): number {

@@ -1,140 +1,143 @@
-// Sees what the reader of a response reads, in place: the same Response and the same stream, each byte when it came. We
+// Sees what the readers of a response read, in place: the same Response and the same stream, each part when it came. We
 // read nothing ourselves, so nothing is fetched that nobody asked for, and nothing waits for us.
 
-/** What is told of a body. */
+/** What is told of one reader of a body, on his way: it must not throw. */
 export interface Watcher {
-  /** A chunk, or the whole of it, just before its reader has it: bytes, text, or parsed JSON. */
-  saw(part: unknown): void
-  /** There is no more: it was read to its end, given up, or broke off. May come more than once. */
-  ended(): void
+  /** The next part of a stream, just before its reader has it, who may do with it what he likes. */
+  part(value: unknown): void
+  /** All of it at once: text, bytes or parsed JSON. */
+  whole(value: unknown): void
+  /** There is no more: for nobody, since it was read to its end or broke off, or else for this one, who gave up. */
+  over(forAll: boolean): void
+  /** The watcher of one more reader of the same body: of a clone, or of the other branch of a tee. */
+  another(): Watcher
 }
 
+type Look = (returned: unknown, ...args: unknown[]) => unknown
+
 /** Has `watcher` told of all that is read of this response from now on, by whichever of its methods. */
-export function tap(response: Response, watcher: Watcher): void {
-  for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'] as const) {
-    const read: unknown = Reflect.get(response, name)
-    if (typeof read !== 'function') continue
-    put(response, name, () => {
-      const whole: Promise<unknown> = Reflect.apply(read, response, [])
-      return whole.then(
-        (value) => {
-          watcher.saw(value)
-          watcher.ended()
-          return value
-        },
-        (error) => {
-          watcher.ended()
-          throw error
-        },
-      )
-    })
-  }
+export function tap(response: object, watcher: Watcher, tapped: WeakSet<object> = new WeakSet()): void {
+  const seesWhole = heard(watcher, (value) => {
+    watcher.whole(value)
+    watcher.over(true)
+  })
+  for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) after(response, name, seesWhole)
+  after(response, 'clone', (copy) => {
+    tap(Object(copy), watcher.another(), tapped)
+    return copy
+  })
   // Only when it is asked for: on some runtimes, to look at it is to turn it into a stream.
-  const tapped = new WeakSet<ReadableStream>()
-  const prototype = Object.getPrototypeOf(response)
-  Object.defineProperty(response, 'body', {
+  const own = Object.getOwnPropertyDescriptor(response, 'body')
+  const holder = own ? Object.defineProperty({}, 'body', own) : Object.getPrototypeOf(response)
+  Reflect.defineProperty(response, 'body', {
     configurable: true,
     get() {
-      const stream: ReadableStream | null = Reflect.get(prototype, 'body', response)
-      if (stream !== null && !tapped.has(stream)) {
-        tapped.add(stream)
-        tapStream(stream, watcher)
-      }
+      const stream: unknown = Reflect.get(holder, 'body', response)
+      if (isStream(stream)) tapStream(stream, watcher, tapped)
       return stream
     },
   })
 }
 
-function tapStream(stream: ReadableStream, watcher: Watcher): void {
-  const { getReader, pipeThrough, pipeTo, tee, cancel } = stream
-  const open = (...options: unknown[]): ReadableStreamDefaultReader<unknown> =>
-    Reflect.apply(getReader, stream, options)
-  const saw = <Result extends { readonly done: boolean; readonly value?: unknown }>(result: Result): Result => {
-    if (result.done) watcher.ended()
-    else watcher.saw(result.value)
-    return result
+function tapStream(stream: ReadableStream, watcher: Watcher, tapped: WeakSet<object>): void {
+  if (tapped.has(stream)) return
+  tapped.add(stream)
+  const seesPart = heard(watcher, (result) => {
+    const { done, value }: { done?: unknown; value?: unknown } = Object(result)
+    if (done) watcher.over(true)
+    else watcher.part(value)
+  })
+  const givesUp: Look = (returned) => {
+    watcher.over(false)
+    return returned
+  }
+  after(stream, 'getReader', (reader) => {
+    after(reader, 'read', seesPart)
+    after(reader, 'cancel', givesUp)
+    return reader
+  })
+  for (const name of ['values', Symbol.asyncIterator]) {
+    after(stream, name, (iterator, options) => {
+      after(iterator, 'next', seesPart)
+      if (!Object(options).preventCancel) after(iterator, 'return', givesUp)
+      return iterator
+    })
+  }
+  after(stream, 'cancel', (returned) => (stream.locked ? returned : givesUp(returned)))
+  after(stream, 'tee', (branches) => {
+    const [one, other]: readonly ReadableStream[] = Array.isArray(branches) ? branches : []
+    if (one) tapStream(one, watcher, tapped)
+    if (other) tapStream(other, watcher.another(), tapped)
+    return branches
+  })
+  for (const name of ['pipeTo', 'pipeThrough'] as const) {
+    const pipe = stream[name]
+    put(stream, name, (...args) => (stream.locked ? Reflect.apply(pipe, stream, args) : piped(stream, pipe, args)))
+  }
+}
+
+// A pipe reads where nobody sees it. So it has another stream to read, which reads this one like anybody else, and no
+// sooner than it is read itself; but for the first part, since a body counts as used as soon as it is piped.
+function piped(stream: ReadableStream, pipe: (...args: never[]) => unknown, args: unknown[]): unknown {
+  const reader = stream.getReader()
+  let first: ReturnType<typeof reader.read> | undefined
+  const relay = new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await (first ?? reader.read())
+        first = undefined
+        if (!done) return controller.enqueue(value)
+        reader.releaseLock()
+        controller.close()
+      },
+      cancel: (reason) => reader.cancel(reason).finally(() => reader.releaseLock()),
+    },
+    { highWaterMark: 0 },
+  )
+  try {
+    const returned: unknown = Reflect.apply(pipe, relay, args)
+    return isPromise(returned) ? returned.finally(() => reader.releaseLock()) : returned
+  } finally {
+    // Only a pipe that is refused leaves it unlocked.
+    if (relay.locked) {
+      first = reader.read()
+      first.catch(() => {})
+    } else reader.releaseLock()
+  }
+}
+
+// What sees the value of a promise, and is on the way of each network chunk. A new promise, and not one beside it: the
+// failure of a promise that has any handler is nobody's unhandled rejection any more.
+function heard(watcher: Watcher, see: (value: unknown) => void): Look {
+  const passed = (value: unknown): unknown => {
+    see(value)
+    return value
   }
   const failed = (error: unknown): never => {
-    watcher.ended()
+    watcher.over(true)
     throw error
   }
+  return (promise) => (isPromise(promise) ? promise.then(passed, failed) : promise)
+}
 
-  function readerOf(...options: unknown[]): object {
-    const reader = open(...options)
-    const { read, cancel: giveUp } = reader
-    put(reader, 'read', (...args) => Reflect.apply(read, reader, args).then(saw, failed))
-    put(reader, 'cancel', (...args) => {
-      watcher.ended()
-      return Reflect.apply(giveUp, reader, args)
-    })
-    return reader
-  }
-
-  // As the streams standard has it, with one promise a chunk as the platform's own.
-  function values({ preventCancel = false } = {}): AsyncIterableIterator<unknown> {
-    const reader = open()
-    let isDone = false
-    const finish = (): void => {
-      if (!isDone) reader.releaseLock()
-      isDone = true
-      watcher.ended()
-    }
-    return {
-      next: () =>
-        isDone
-          ? Promise.resolve({ done: true, value: undefined })
-          : reader.read().then(
-              (result) => {
-                if (result.done) finish()
-                else watcher.saw(result.value)
-                return result
-              },
-              (error) => {
-                finish()
-                throw error
-              },
-            ),
-      async return(value?: unknown) {
-        const given = isDone || preventCancel ? undefined : reader.cancel(value)
-        finish()
-        await given
-        return { done: true, value }
-      },
-      [Symbol.asyncIterator]() {
-        return this
-      },
-    }
-  }
-
-  // A pipe reads where nobody sees it, so one more stands before it.
-  function passing(): ReadableWritablePair {
-    return new TransformStream({
-      transform: (chunk, controller) => {
-        watcher.saw(chunk)
-        controller.enqueue(chunk)
-      },
-      flush: () => watcher.ended(),
-    })
-  }
-
-  put(stream, 'getReader', readerOf)
-  put(stream, 'values', values)
-  put(stream, Symbol.asyncIterator, values)
-  put(stream, 'pipeThrough', (...args) =>
-    Reflect.apply(pipeThrough, Reflect.apply(pipeThrough, stream, [passing()]), args),
-  )
-  put(stream, 'pipeTo', (...args) => Reflect.apply(pipeTo, Reflect.apply(pipeThrough, stream, [passing()]), args))
-  put(stream, 'tee', () => {
-    const [one, other] = Reflect.apply(tee, stream, [])
-    tapStream(one, watcher)
-    return [one, other]
-  })
-  put(stream, 'cancel', (...args) => {
-    watcher.ended()
-    return Reflect.apply(cancel, stream, args)
+/** Has `look` see what this method of this object returns from now on, and return it in its place. */
+function after(on: unknown, name: PropertyKey, look: Look): void {
+  const method: unknown = Reflect.get(Object(on), name)
+  if (typeof method !== 'function') return
+  put(Object(on), name, function (this: unknown, ...args) {
+    return look(Reflect.apply(method, this, args), ...args)
   })
 }
 
-function put(on: object, name: PropertyKey, value: (...args: never[]) => unknown): void {
-  Object.defineProperty(on, name, { value, configurable: true, writable: true })
+function put(on: object, name: PropertyKey, value: (this: unknown, ...args: never[]) => unknown): void {
+  Reflect.defineProperty(on, name, { value, configurable: true, writable: true })
+}
+
+// Told by what they do: tests often run in a realm of their own, with a Promise of its own.
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+function isStream(value: unknown): value is ReadableStream {
+  return typeof value === 'object' && value !== null && 'getReader' in value && 'pipeTo' in value
 }
