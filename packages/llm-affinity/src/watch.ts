@@ -80,11 +80,8 @@ class Between<To extends object> {
     }
   }
   answered(status: unknown, headers: unknown): void {
-    const watch = this.#watch
-    if (watch === undefined) return
     try {
-      // A listener of outcomes may call something itself.
-      this.inScope(() => watch.answered(status, headers))
+      this.#watch?.answered(status, headers)
     } catch {
       warnOnce(UNSEEN)
     }
