@@ -70,7 +70,7 @@ const FLOORS: Record<string, readonly string[]> = {
   'report.ts': ['expected.ts', 'policy.ts', 'read-usage.ts', 'session.ts', 'tokens.ts'],
   'read-usage.ts': ['tap.ts', 'tokens.ts'],
   'tap.ts': [],
-  'tokens.ts': ['body.ts'],
+  'tokens.ts': [],
   'frame.ts': [],
   'gateways.ts': [],
   'sources.ts': ['gateways.ts'],
