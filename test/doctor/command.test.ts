@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { EXIT_CODES, examine, type Settings, settingsOf, UsageError } from 'llm-affinity-doctor'
 import { stall, startBalancer, startRecorder, startReplica } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
+import { gateways } from '../../packages/llm-affinity/src/gateways.ts'
 import { runNode } from '../support/child.ts'
 import { against, doctor } from './support/doctor.ts'
 import { startHop } from './support/hops.ts'
@@ -83,6 +84,20 @@ describe('what it sends', () => {
     const order = keys.map((key) => (key === undefined ? 'c' : 'a')).join('')
     expect(order).not.toMatch(/^(a{9}c{9}|c{9}a{9})$/)
   })
+
+  it.each([...gateways.values()].map((row) => [row.name, row] as const))(
+    'is what the row of %s says',
+    async (name, row) => {
+      await using server = await startRecorder()
+      // Where all rows that write into a body do.
+      const told = await doctor(
+        against(`${server.origin}/openai/v1`, '--gateway', name, '--conversations', '2', '--turns', '3'),
+      )
+      const isInBody = row.body?.paths.some((path) => '/openai/v1/chat/completions'.endsWith(path)) === true
+      expect(told.json()).toMatchObject({ verdict: 'unknown', sent: [...row.headers, ...(isInBody ? ['body'] : [])] })
+      expect(told.json().gateway).toEqual({ name, known: 'named' })
+    },
+  )
 
   it.each([1000, 5000, 30_000])('stays within its budget: %i', async (budget) => {
     await using replica = await startReplica({ name: 'a', cacheTokens: 1_000_000 })

@@ -97,6 +97,12 @@ describe('which gateway it is', () => {
 })
 
 describe('the purse', () => {
+  it.each([0, 3, 10_000_000])('does not believe that 100 words are %i tokens', (said) => {
+    const purse = new Purse(10_000)
+    purse.pay(100)?.(said)
+    expect([purse.spent, purse.wordsFor(200)]).toEqual([216, 100])
+  })
+
   it('never pays more than there is, and learns what words cost', () => {
     const purse = new Purse(1000)
     purse.pay(100)?.(130)

@@ -1,6 +1,5 @@
-import type { AffinityOptions } from 'llm-affinity'
 import type { Answer } from './calls.js'
-import { callerAt, type Place } from './line.js'
+import { callerAt, type Place, type Stamping } from './line.js'
 import { prose } from './prose.js'
 import type { Purse } from './purse.js'
 import type { Message } from './speakers.js'
@@ -21,13 +20,8 @@ export interface Conversation {
 const ASK = 'Answer with one word.'
 
 /** Begins a conversation that nobody has had before; nothing is sent yet. */
-export function converse(
-  place: Place,
-  purse: Purse,
-  { opening, question }: Length,
-  affinity?: Pick<AffinityOptions, 'gateway'>,
-): Conversation {
-  const caller = callerAt(place, affinity)
+export function converse(place: Place, purse: Purse, { opening, question }: Length, stamping?: Stamping): Conversation {
+  const caller = callerAt(place, stamping)
   const history: Message[] = []
   return {
     turn: async () => {

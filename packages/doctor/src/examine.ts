@@ -64,7 +64,7 @@ export async function examine(settings: Settings, progress: Progress, limits: Li
         { ...place, signal: AbortSignal.any([base.signal, AbortSignal.timeout(limits.arms)]) },
         purse,
         plan,
-        gateway === undefined ? {} : { gateway },
+        gateway ?? 'by host',
         () => {
           done += 1
           progress.say(`${done} of ${callsOf(plan)} calls, ${purse.spent} tokens`)

@@ -1,4 +1,5 @@
 import { type AffinityOptions, type Outcome, Session, withAffinity } from 'llm-affinity'
+import { type Gateway, type GatewayName, gateways } from 'llm-affinity/gateways'
 import { readUsage } from 'llm-affinity/usage'
 import type { Answer } from './calls.js'
 import { faultOf } from './faults.js'
@@ -33,9 +34,12 @@ interface Seen {
   outcome?: Outcome
 }
 
-/** @param affinity Absent: a bare client. */
-export function callerAt(place: Place, affinity?: Omit<AffinityOptions, 'session' | 'onOutcome'>): Caller {
-  const session = affinity && new Session()
+/** Which row to stamp with: one, or whichever llm-affinity takes for the URL. */
+export type Stamping = Gateway | 'by host'
+
+/** @param stamping Absent: a bare client. */
+export function callerAt(place: Place, stamping?: Stamping): Caller {
+  const session = stamping && new Session()
   const send = place.send ?? fetch
   let seen: Seen = { carriers: [], sentHeaders: [] }
   const line = place.speaker.connect(
@@ -52,7 +56,7 @@ export function callerAt(place: Place, affinity?: Omit<AffinityOptions, 'session
       const onOutcome = (outcome: Outcome): void => {
         seen.outcome = outcome
       }
-      return withAffinity(client, { ...affinity, session, onOutcome })
+      return withAffinity(client, { ...optionsFor(stamping), session, onOutcome })
     },
   )
   return {
@@ -79,6 +83,16 @@ export function callerAt(place: Place, affinity?: Omit<AffinityOptions, 'session
       return answerOf(seen, heard, usage, fault, session?.key)
     },
   }
+}
+
+// By its name where it has one: what is checked of a user's own row is not for all of ours.
+function optionsFor(stamping: Stamping | undefined): Pick<AffinityOptions, 'gateway'> {
+  if (stamping === undefined || stamping === 'by host') return {}
+  return { gateway: isKnown(stamping.name) ? stamping.name : stamping }
+}
+
+function isKnown(name: string): name is GatewayName {
+  return gateways.has(name)
 }
 
 interface Heard {

@@ -65,7 +65,7 @@ interface Sent {
 }
 
 async function sent(place: Place, echo: EchoServer, gateway: Gateway | undefined): Promise<Sent> {
-  const caller = callerAt(place, gateway === undefined ? {} : { gateway })
+  const caller = callerAt(place, gateway ?? 'by host')
   const nonce = randomUUID()
   const answer = await caller.ask([{ role: 'user', content: nonce }])
   return { answer, arrival: echo.arrivals.find(({ body }) => body.includes(nonce)), key: caller.key ?? '' }

@@ -1,9 +1,8 @@
 import { randomInt } from 'node:crypto'
-import type { AffinityOptions } from 'llm-affinity'
 import pLimit from 'p-limit'
 import { ARMS, type Call } from './calls.js'
 import { converse } from './conversation.js'
-import type { Place } from './line.js'
+import type { Place, Stamping } from './line.js'
 import type { Plan } from './plan.js'
 import type { Purse } from './purse.js'
 
@@ -18,7 +17,7 @@ export async function play(
   place: Place,
   purse: Purse,
   { conversations, turns, length }: Plan,
-  affinity: Pick<AffinityOptions, 'gateway'>,
+  stamping: Stamping,
   onCall: (call: Call) => void,
 ): Promise<readonly Call[]> {
   const calls: Call[] = []
@@ -26,7 +25,7 @@ export async function play(
     Array.from({ length: conversations }, (_, at) => ({
       arm,
       conversation: at + 1,
-      talk: converse(place, purse, length, arm === 'affinity' ? affinity : undefined),
+      talk: converse(place, purse, length, arm === 'affinity' ? stamping : undefined),
     })),
   )
   const limit = pLimit(AT_ONCE)

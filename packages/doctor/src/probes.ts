@@ -58,7 +58,7 @@ export async function findName(bench: Bench, sent: readonly string[]): Promise<P
 async function keeps({ place, purse, sight, length }: Bench, headers: readonly string[]): Promise<boolean | undefined> {
   const gateway: Gateway = { name: 'probe', headers }
   const calls: Call[] = []
-  const talks = Array.from({ length: TALKS }, () => converse(place, purse, sight ? SHORT : length, { gateway }))
+  const talks = Array.from({ length: TALKS }, () => converse(place, purse, sight ? SHORT : length, gateway))
   for (let turn = 1; turn <= TURNS; turn++) {
     await Promise.all(
       shuffled([...talks.entries()]).map(async ([at, talk]) => {
@@ -79,7 +79,7 @@ const TRIES = 8
 /** Whether calls with nothing in common but their key meet one backend, and equal calls with other keys others. */
 export async function heedsKey(bench: Bench, gateway: Gateway): Promise<Probes['key']> {
   const { place } = bench
-  const one = callerAt(place, { gateway })
+  const one = callerAt(place, gateway)
   const text = prose(SHORT.opening)
   const alike = await placesOf(
     bench,
@@ -87,7 +87,7 @@ export async function heedsKey(bench: Bench, gateway: Gateway): Promise<Probes['
   )
   const apart = await placesOf(
     bench,
-    tries(() => [callerAt(place, { gateway }), text]),
+    tries(() => [callerAt(place, gateway), text]),
   )
   return alike.size === 0 || apart.size === 0 ? undefined : { heeded: alike.size === 1 && apart.size > 1 }
 }

@@ -1,5 +1,11 @@
 import { MAX_TOKENS } from './speakers.js'
 
+/** Words that tell what a word costs. */
+const ENOUGH = 20
+/** No vocabulary has so many words in a token, or so many tokens in a word. */
+const LEAST = 4
+const MOST = 50
+
 /**
  * What a run may spend, in tokens of prompts and answers. A call is paid for before it is made, by a guess, and settled
  * when it says its figure; its answer counts with all that it may have.
@@ -49,10 +55,12 @@ export class Purse {
     }
     this.#reserved += guess
     this.#calls += 1
-    return (tokens) => {
+    return (said) => {
+      // Some gateways say 0 of every stream.
+      const tokens = said !== undefined && said >= words / LEAST && said <= words * MOST ? said : undefined
       this.#reserved -= guess
       this.#spent += tokens === undefined ? guess : tokens + MAX_TOKENS
-      if (tokens === undefined || words < 20) return
+      if (tokens === undefined || words < ENOUGH) return
       // The dearest that was seen, so that a guess stays above.
       this.#tokensPerWord = this.#isMeasured ? Math.max(this.#tokensPerWord, tokens / words) : tokens / words
       this.#isMeasured = true

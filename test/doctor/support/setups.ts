@@ -2,10 +2,14 @@ import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { type Policy, type Replica, startBalancer, startReplica } from 'llm-affinity-testkit'
 import { caddy } from '../../gateways/programs/caddy.ts'
+import { cliproxyapi } from '../../gateways/programs/cliproxyapi.ts'
+import { envoy } from '../../gateways/programs/envoy.ts'
 import { haproxy } from '../../gateways/programs/haproxy.ts'
 import { litellm } from '../../gateways/programs/litellm.ts'
 import { nginx } from '../../gateways/programs/nginx.ts'
 import { olla } from '../../gateways/programs/olla.ts'
+import { smg } from '../../gateways/programs/smg.ts'
+import { vllmRouter } from '../../gateways/programs/vllm-router.ts'
 import type { Backend, Backends, Program, StartOptions } from '../../gateways/support/program.ts'
 import { startHop } from './hops.ts'
 
@@ -53,13 +57,17 @@ function balanced(policy: Policy, { backends = (all) => all, passes, nameless }:
   }
 }
 
-function run(program: Program, options?: StartOptions): Pick<Setup, 'program' | 'start'> {
+function run(
+  program: Program,
+  options?: StartOptions,
+  api: 'openai' | 'anthropic' = 'openai',
+): Pick<Setup, 'program' | 'start'> {
   return {
     program,
     start: async (stack) => {
       const backends: Backends = await fleet(stack)
       const { origin } = stack.use(await program.start(backends, options))
-      return `${origin}${program.basePath?.openai ?? ''}/v1`
+      return `${origin}${program.basePath?.[api] ?? ''}/v1`
     },
   }
 }
@@ -217,6 +225,13 @@ export const setups: readonly Setup[] = [
   { title: 'LiteLLM, without its check', verdict: 'affinity-off', code: 1, ...run(litellm, without(CHECK)) },
   { title: 'Olla', verdict: 'sticky', code: 0, ...run(olla) },
   {
+    title: 'Olla, over Anthropic’s API',
+    args: ['--api', 'anthropic'],
+    verdict: 'sticky',
+    code: 0,
+    ...run(olla, {}, 'anthropic'),
+  },
+  {
     title: 'Olla, behind a hop that strips its header',
     verdict: 'key-lost',
     code: 1,
@@ -234,4 +249,8 @@ export const setups: readonly Setup[] = [
     code: 1,
     ...run(olla, { edit: (config) => config.replace('enabled: true', 'enabled: false') }),
   },
+  { title: 'CLIProxyAPI', verdict: 'sticky', code: 0, ...run(cliproxyapi) },
+  { title: 'Envoy', verdict: 'sticky', code: 0, ...run(envoy) },
+  { title: smg.title, verdict: 'sticky', code: 0, ...run(smg) },
+  { title: 'vLLM router', verdict: 'sticky', code: 0, ...run(vllmRouter) },
 ]
