@@ -53,6 +53,12 @@ describe('a row of a user’s own', () => {
     ['a value with the flag y', { ...own, value: /.*/y }, /`gateway.value` .*without the flags g and y/],
     ['a value that no hash matches', { ...own, value: /^.{1,16}$/ }, /`gateway.value` .*which 32 hex characters match/],
     ['a value that no letter matches', { ...own, value: /^\d+$/ }, /`gateway.value` .*which 32 hex characters match/],
+    [
+      'a body, and a header that is none',
+      { ...own, headers: ['x ours'], body },
+      /`gateway.headers` .*, got \["x ours"\]/,
+    ],
+    ['a body, and no list of headers', { name: 'ours', body }, /`gateway.headers` .*, got undefined/],
     ['a body that is a name', { ...own, body: 'user' }, /`gateway.body` to be an object, got "user"/],
     [
       'a body without a field',
@@ -172,6 +178,11 @@ describe('a row of a user’s own', () => {
     Object.assign(evidence, { backend: 'x-late' })
     expect(row).toEqual(before)
     expect(row.headers).toEqual(['x-ours'])
+  })
+
+  it('has its names in lower case, as seams compare them', () => {
+    const row = rowOf({ name: 'Ours', headers: ['X-Ours'], parent: 'X-Parent' })
+    expect(row).toEqual({ name: 'Ours', headers: ['x-ours'], parent: 'x-parent' })
   })
 
   it('has each header once, in whatever letter case it is named', () => {
