@@ -79,6 +79,14 @@ describe('the table', () => {
       stamped('x-aibrix-session-key'),
     )
   })
+
+  it('names a parent by hand too, where a gateway wants to know it', () => {
+    const child = session.child('search')
+    const of = (speaker: Session): object =>
+      affinityHeaders('http://gateway:4000', { session: speaker, gateway: 'dynamo' })
+    expect(of(session)).toEqual({ 'x-dynamo-session-id': session.key })
+    expect(of(child)).toEqual({ 'x-dynamo-session-id': child.key, 'x-dynamo-parent-session-id': session.key })
+  })
 })
 
 describe('a provider is known by its host', () => {
