@@ -57,7 +57,9 @@ export const sources: Readonly<Record<GatewayName, Source>> = {
   },
   generic: {
     sure: 'run',
-    from: ['BerriAI/litellm: litellm/proxy/litellm_pre_call_utils.py, whose generic rule does not match x-session-id up to 1.100'],
+    from: [
+      'BerriAI/litellm: litellm/proxy/litellm_pre_call_utils.py, whose generic rule does not match x-session-id up to 1.100',
+    ],
     failover: 'gateway',
   },
   haproxy: { sure: 'run', from: ['haproxy/haproxy: doc/configuration.txt'], failover: 'gateway' },
