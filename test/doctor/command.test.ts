@@ -8,6 +8,7 @@ import { gateways } from '../../packages/llm-affinity/src/gateways.ts'
 import { runNode } from '../support/child.ts'
 import { against, doctor } from './support/doctor.ts'
 import { startHop } from './support/hops.ts'
+import { startServer } from './support/servers.ts'
 
 const ask = ['--base-url', 'http://127.0.0.1:1/v1', '--model', 'm']
 
@@ -98,6 +99,19 @@ describe('what it sends', () => {
       expect(told.json().gateway).toEqual({ name, known: 'named' })
     },
   )
+
+  it('is another key with each call where a call without one is refused', async () => {
+    await using a = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
+    await using b = await startReplica({ name: 'b', cacheTokens: 1_000_000 })
+    await using gateway = await startBalancer({ targets: [a, b], policy: { header: 'x-opencode-session' } })
+    await using refusing = await startServer((_, response) => response.writeHead(400).end('MissingSessionID'))
+    await using strict = await startHop({
+      to: ({ headers }) => (headers['x-opencode-session'] === undefined ? refusing.origin : gateway.origin),
+    })
+    const { json } = await doctor(against(strict.baseURL, '--gateway', 'opencode'))
+    expect(json()).toMatchObject({ verdict: 'sticky', arms: { control: { failed: 0 } } })
+    expect(json().why.join(' ')).toContain('in the other arm each call had a new one')
+  })
 
   it.each([1000, 5000, 30_000])('stays within its budget: %i', async (budget) => {
     await using replica = await startReplica({ name: 'a', cacheTokens: 1_000_000 })

@@ -1,5 +1,5 @@
 import type { Answer } from './calls.js'
-import { callerAt, type Place, type Stamping } from './line.js'
+import type { Caller } from './line.js'
 import { prose } from './prose.js'
 import type { Purse } from './purse.js'
 import type { Message } from './speakers.js'
@@ -19,9 +19,12 @@ export interface Conversation {
 
 const ASK = 'Answer with one word.'
 
-/** Begins a conversation that nobody has had before; nothing is sent yet. */
-export function converse(place: Place, purse: Purse, { opening, question }: Length, stamping?: Stamping): Conversation {
-  const caller = callerAt(place, stamping)
+/**
+ * Begins a conversation that nobody has had before; nothing is sent yet.
+ *
+ * @param caller Asked at each turn.
+ */
+export function converse(purse: Purse, { opening, question }: Length, caller: () => Caller): Conversation {
   const history: Message[] = []
   return {
     turn: async () => {
@@ -29,7 +32,7 @@ export function converse(place: Place, purse: Purse, { opening, question }: Leng
       const next: Message = { role: 'user', content: `${begin}${prose(question)}. ${ASK}` }
       const settle = purse.pay(wordsIn([...history, next]))
       if (settle === undefined) return undefined
-      const answer = await caller.ask([...history, next])
+      const answer = await caller().ask([...history, next])
       settle(answer.promptTokens)
       // A turn that came to nothing is asked again, in other words.
       if (answer.fault === undefined) history.push(next, { role: 'assistant', content: answer.text || 'Yes' })

@@ -1,13 +1,13 @@
 import { type Gateway, gateways } from 'llm-affinity/gateways'
 import type { Call } from './calls.js'
 import { findingsOf } from './findings.js'
-import type { Place } from './line.js'
+import { callerAt, type Place } from './line.js'
 import { callsOf, planOf } from './plan.js'
 import { play } from './play.js'
 import { type Bench, findName, findOrigin, heedsKey } from './probes.js'
 import { Purse } from './purse.js'
 import { reach } from './reach.js'
-import { type Recognised, recognise } from './recognise.js'
+import { providerAt, type Recognised, recognise } from './recognise.js'
 import { rowFor, type Settings } from './settings.js'
 import { type Sight, sightOf } from './sight.js'
 import { speakers } from './speakers.js'
@@ -50,12 +50,16 @@ export async function examine(settings: Settings, progress: Progress, limits: Li
     patience: limits.call,
   }
 
+  const expected = rowFor(settings) ?? providerAt(new URL(settings.baseUrl).hostname)
+  // Who refuses calls without a key gets another one each time, which comes to the same.
+  const callerWithout = (at: Place) => callerAt(at, expected?.strict ? expected : undefined)
+
   progress.say('Reaching the gateway')
-  const { form, answers } = await reach(settings, base, purse)
+  const { form, answers } = await reach(settings, base, purse, callerWithout)
   const place: Place = { ...base, form }
   const first = answers.find(({ fault }) => fault === undefined)
   const known = first && recognise(first.headers)
-  const gateway = rowFor(settings) ?? known?.row
+  const gateway = expected ?? known?.row
   const plan = planOf(settings, purse)
 
   let done = 0
@@ -65,6 +69,7 @@ export async function examine(settings: Settings, progress: Progress, limits: Li
         purse,
         plan,
         gateway ?? 'by host',
+        callerWithout,
         () => {
           done += 1
           progress.say(`${done} of ${callsOf(plan)} calls, ${purse.spent} tokens`)

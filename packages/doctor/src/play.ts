@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import pLimit from 'p-limit'
 import { ARMS, type Call } from './calls.js'
 import { converse } from './conversation.js'
-import type { Place, Stamping } from './line.js'
+import { type Caller, callerAt, type Place, type Stamping } from './line.js'
 import type { Plan } from './plan.js'
 import type { Purse } from './purse.js'
 
@@ -18,6 +18,7 @@ export async function play(
   purse: Purse,
   { conversations, turns, length }: Plan,
   stamping: Stamping,
+  callerWithout: (place: Place) => Caller,
   onCall: (call: Call) => void,
 ): Promise<readonly Call[]> {
   const calls: Call[] = []
@@ -25,7 +26,11 @@ export async function play(
     Array.from({ length: conversations }, (_, at) => ({
       arm,
       conversation: at + 1,
-      talk: converse(place, purse, length, arm === 'affinity' ? stamping : undefined),
+      talk: converse(
+        purse,
+        length,
+        arm === 'affinity' ? steady(callerAt(place, stamping)) : () => callerWithout(place),
+      ),
     })),
   )
   const limit = pLimit(AT_ONCE)
@@ -45,6 +50,11 @@ export async function play(
     )
   }
   return calls
+}
+
+/** The same one, every time. */
+export function steady(caller: Caller): () => Caller {
+  return () => caller
 }
 
 export function shuffled<Item>(items: readonly Item[]): Item[] {

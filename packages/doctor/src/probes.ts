@@ -7,7 +7,7 @@ import { figuresOf } from './figures.js'
 import { addressesTo, fetchFrom } from './from-address.js'
 import { type Caller, callerAt, type Place } from './line.js'
 import { otherNames } from './names.js'
-import { shuffled } from './play.js'
+import { shuffled, steady } from './play.js'
 import { prose } from './prose.js'
 import type { Purse } from './purse.js'
 import type { Sight } from './sight.js'
@@ -58,7 +58,9 @@ export async function findName(bench: Bench, sent: readonly string[]): Promise<P
 async function keeps({ place, purse, sight, length }: Bench, headers: readonly string[]): Promise<boolean | undefined> {
   const gateway: Gateway = { name: 'probe', headers }
   const calls: Call[] = []
-  const talks = Array.from({ length: TALKS }, () => converse(place, purse, sight ? SHORT : length, gateway))
+  const talks = Array.from({ length: TALKS }, () =>
+    converse(purse, sight ? SHORT : length, steady(callerAt(place, gateway))),
+  )
   for (let turn = 1; turn <= TURNS; turn++) {
     await Promise.all(
       shuffled([...talks.entries()]).map(async ([at, talk]) => {

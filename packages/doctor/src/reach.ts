@@ -1,5 +1,5 @@
 import type { Answer, Fault } from './calls.js'
-import { callerAt, type Place } from './line.js'
+import type { Caller, Place } from './line.js'
 import { prose } from './prose.js'
 import type { Purse } from './purse.js'
 import type { Settings } from './settings.js'
@@ -23,17 +23,22 @@ export interface Reached {
 const TRIES = 4
 
 /**
- * The first calls, bare and short: is it there, does it let us in, does it stream, and in which form does it take calls?
+ * The first calls, short and without a key: is it there, does it let us in, does it stream, and in which form does it take calls?
  * Rejects with `Unreached` where there is no use in going on. What comes and goes, such as a 502, is no reason.
  */
-export async function reach(settings: Settings, place: Omit<Place, 'form'>, purse: Purse): Promise<Reached> {
+export async function reach(
+  settings: Settings,
+  place: Omit<Place, 'form'>,
+  purse: Purse,
+  callerWithout: (place: Place) => Caller,
+): Promise<Reached> {
   const answers: Answer[] = []
   let form = 0
   for (let tries = 0; tries < TRIES; ) {
     const text = `${prose(30)}. Answer with one word.`
     const settle = purse.pay(text.split(' ').length)
     if (settle === undefined) break
-    const answer = await callerAt({ ...place, form }).ask([{ role: 'user', content: text }])
+    const answer = await callerWithout({ ...place, form }).ask([{ role: 'user', content: text }])
     settle(answer.promptTokens)
     const { fault } = answer
     if (fault?.kind === 'refused' && form + 1 < place.speaker.forms) {

@@ -39,6 +39,12 @@ function ownHeaders(): Map<string, Gateway> {
   return new Map([...readers].flatMap(([name, [row, ...others]]) => (row && others.length === 0 ? [[name, row]] : [])))
 }
 
+/** The provider that lives at a host. */
+export function providerAt(host: string): Gateway | undefined {
+  const isIt = (known: string): boolean => (known.startsWith('*.') ? host.endsWith(known.slice(1)) : host === known)
+  return [...gateways.values()].find(({ hosts }) => hosts?.some(isIt))
+}
+
 /** Which gateway an answer is from, where it says so. */
 export function recognise(headers: ReadonlyMap<string, string>): Recognised | undefined {
   for (const [header, row] of own) if (headers.has(header)) return { row, isSure: true, by: header }

@@ -173,6 +173,7 @@ export function besides({
   )
   const isTold = ttft.every((each) => each !== undefined)
   return [
+    row.strict === true ? 'It refuses calls without a key: in the other arm each call had a new one.' : '',
     carriers.length === 0 && affinity.calls > 0 ? `No key was sent: \`${row.name}\` reads none here.` : '',
     failed > 0 ? `${failed} of ${affinity.calls + control.calls} calls failed: ${faults[0]?.said ?? ''}.` : '',
     isTold ? `First token of later turns, median: ${ttft[0]} with the key, ${ttft[1]} without.` : '',
