@@ -71,6 +71,9 @@ describe('what the README says', () => {
       'docs/frameworks.md',
       'docs/runtimes.md',
       'docs/gateways/README.md',
+      'docs/proof.md',
+      'packages/doctor/README.md',
+      'packages/testkit/README.md',
     ]) {
       const text = readFileSync(join(root, page), 'utf8')
       for (const [, to = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
