@@ -87,13 +87,18 @@ describe.each(seams)('$name', (seam) => {
 
   it('keeps the last outcome in the session where nobody listens, if the gateway gives evidence', async () => {
     const [session, silent] = [new Session(freshId()), new Session(freshId())]
-    home.script(from('a', 'b', 'c'))
+    home.script(from('a', 'b'), answer({}), from('c'))
     const bare = { onOutcome: undefined as never }
     await listening(seam, home.origin, { ...bare, session }, async ({ call }) => {
       await call()
       expect(session.lastOutcome).toMatchObject({ result: 'unknown', backend: 'a' })
       await call()
       expect(session.lastOutcome).toMatchObject({ result: 'moved', backend: 'b' })
+      await call()
+      expect(session.lastOutcome).toMatchObject({ result: 'unknown' })
+      expect(session.lastOutcome).not.toHaveProperty('backend')
+      // Nothing that a copy or a serialiser would take along.
+      expect(Reflect.ownKeys({ ...session })).toEqual(Reflect.ownKeys({ ...new Session(freshId()) }))
     })
     await listening(seam, home.origin, { ...bare, session: silent, gateway: 'bifrost' }, ({ call }) => call())
     expect(silent.lastOutcome).toBeUndefined()

@@ -49,7 +49,8 @@ export function heard(
   // A redirect, or a word on the way, is no answer yet.
   if (status < 200 || (status >= 300 && status < 400)) return
   try {
-    if (!isTold(listener) && !hasEvidence(evidence, read)) return
+    // An outcome that the session has is not the last one's any more.
+    if (!isTold(listener) && session.lastOutcome === undefined && !hasEvidence(evidence, read)) return
     const { model, result, ...reading } = readEvidence(evidence, key, read)
     const judged = result ?? compared(asked, model, reading, status)
     const outcome: Outcome = { session, gateway: gateway.name, origin, status, result: judged, ...reading }
