@@ -80,10 +80,11 @@ export function hasDispatchHeader(headers: unknown, name: string): boolean {
 
 /** The value of a response header, an object's or a raw list's; several are read as fetch reads them. */
 export function readDispatchHeader(headers: unknown, name: string): string | undefined {
-  const found: unknown[] = Array.isArray(headers)
+  const value: unknown = Array.isArray(headers)
     ? headers.filter((_, i) => i % 2 === 1 && hasName([headers[i - 1]], [name]))
-    : [Object(headers)[name]].flat()
-  return found[0] === undefined ? undefined : found.map(asCharacters).join(', ')
+    : Object(headers)[name]
+  if (!Array.isArray(value)) return value === undefined ? undefined : asCharacters(value)
+  return value.length === 0 ? undefined : value.map(asCharacters).join(', ')
 }
 
 function asCharacters(value: unknown): string {

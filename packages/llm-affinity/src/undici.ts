@@ -7,7 +7,7 @@ import {
 } from './carriers.js'
 import { AwaitedHops, originOf } from './hops.js'
 import { leadsTo } from './location.js'
-import { heard, isTold } from './outcomes.js'
+import { heard, isHeard, isTold } from './outcomes.js'
 import { type AffinityOptions, type Place, type Policy, policyOf, type Stamp, stampOf } from './policy.js'
 import { snapshot } from './scope.js'
 import type { Session } from './session.js'
@@ -86,6 +86,10 @@ interface Below {
   redirects: boolean
 }
 
+function here<T>(fn: () => T): T {
+  return fn()
+}
+
 /**
  * One dispatch, watched for redirects that would take our header along. An interceptor above us dispatches a hop from
  * inside of its handler, which is called as nobody once the request has left. Two kinds come by otherwise: the hops of a
@@ -103,7 +107,7 @@ class Way implements Watch {
   #headers: DispatchHeaders | undefined
   #asked: { readonly place: Place; readonly stamp: Stamp } | undefined
   // undici calls handlers in the context of whoever opened the socket.
-  #inContext: <T>(fn: () => T) => T = (fn) => fn()
+  #inContext: <T>(fn: () => T) => T = here
   #controller: unknown
   #history: readonly unknown[] = []
   #judged = 0
@@ -126,13 +130,13 @@ class Way implements Watch {
     const place = this.left ? undefined : this.#policy.placeAt(this.url)
     const stamp = place && stampOf(this.#speaker, place.gateway)
     if (place === undefined || stamp === undefined || place.gateway.headers.length === 0) return undefined
-    const carried = this.#below.redirects ? (key: string) => this.#onlyAtHome(key) : (key: string) => key
-    const { parent } = stamp
+    const { key, parent } = stamp
+    const { redirects } = this.#below
     this.#headers = stampDispatchHeaders(
       this.#request.headers,
       place.gateway.headers,
-      carried(stamp.key),
-      parent && [parent[0], carried(parent[1])],
+      redirects ? this.#onlyAtHome(key) : key,
+      parent && [parent[0], redirects ? this.#onlyAtHome(parent[1]) : parent[1]],
     )
     if (this.#headers !== undefined) {
       this.#asked = { place, stamp }
@@ -171,7 +175,9 @@ class Way implements Watch {
       this.left = true
     }
     if (this.#asked === undefined || this.left || this.#isAway) return
-    const asked = { ...this.#asked, body: this.#request.body }
+    const { place, stamp } = this.#asked
+    if (!isHeard(place.gateway, this.#policy.onOutcome)) return
+    const asked = { place, stamp, body: this.#request.body }
     const read = (name: string): string | undefined => readDispatchHeader(headers, name)
     this.#inContext(() => heard(asked, Number(status), read, this.#policy.onOutcome))
   }
