@@ -1,4 +1,4 @@
-import { currentSession, runWithoutSession, runWithSession, Session } from 'llm-affinity'
+import { currentSession, type Evidence, runWithoutSession, runWithSession, Session } from 'llm-affinity'
 import { redirectTo } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
 import { answer, freshId, from, listening } from '../support/outcomes.ts'
@@ -110,6 +110,21 @@ describe.each(seams)('$name', (seam) => {
       expect(silent.lastOutcome).toBe(outcomes[0])
     })
   })
+
+  it.each<[string, Evidence, object]>([
+    ['a word', { outcome: 'X-Word', words: { yes: 'hit' } }, { result: 'hit' }],
+    ['a backend', { backend: 'X-Who' }, { result: 'unknown', backend: 'a' }],
+  ])(
+    'keeps it also where all that comes is %s, in whatever letter case the row names it',
+    async (_what, evidence, said) => {
+      const session = new Session(freshId())
+      home.script(answer({ 'x-word': 'yes', 'x-who': 'a' }))
+      const gateway = { name: 'terse', headers: ['x-key'], evidence }
+      const silent = { gateway, session, onOutcome: undefined as never }
+      await listening(seam, home.origin, silent, ({ call }) => call())
+      expect(session.lastOutcome).toEqual({ session, gateway: 'terse', origin: home.origin, status: 200, ...said })
+    },
+  )
 
   it('calls its listener in the scope of the call, whoever opened the socket', async () => {
     const scopes: (Session | undefined)[] = []
