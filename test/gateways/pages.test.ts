@@ -24,10 +24,12 @@ it('every gateway has a page, but what is no one gateway', () => {
 describe.each(names)('docs/gateways/%s.md', async (name) => {
   const snippets = (await snippetsOf(`docs/gateways/${name}.md`)).filter(({ language }) => language === 'ts')
 
-  it.skipIf(name === 'README')('says the same things in the same order as the others', () => {
-    const text = readFileSync(join(folder, `${name}.md`), 'utf8')
-    expect([...text.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual(HEADINGS)
-  })
+  if (name !== 'README') {
+    it('says the same things in the same order as the others', () => {
+      const text = readFileSync(join(folder, `${name}.md`), 'utf8')
+      expect([...text.matchAll(/^## (.*)$/gm)].map(([, heading]) => heading)).toEqual(HEADINGS)
+    })
+  }
 
   it('shows code that passes the compiler', async () => {
     expect(snippets.length).toBeGreaterThan(0)
