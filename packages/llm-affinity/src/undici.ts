@@ -112,6 +112,7 @@ class Way implements Watch {
   #history: readonly unknown[] = []
   #judged = 0
   #isAway = false
+  #isGuarded = false
 
   constructor(policy: Policy, speaker: Session | Sidecar, request: DispatchRequest, hops: AwaitedHops, below: Below) {
     this.#policy = policy
@@ -132,6 +133,7 @@ class Way implements Watch {
     if (place === undefined || stamp === undefined || place.gateway.headers.length === 0) return undefined
     const { key, parent } = stamp
     const { redirects } = this.#below
+    this.#isGuarded = redirects
     this.#headers = stampDispatchHeaders(
       this.#request.headers,
       place.gateway.headers,
@@ -154,9 +156,10 @@ class Way implements Watch {
       this.#history = history
       this.#judged = 0
     }
-    if (this.#below.redirects) return
-    // The first request is already written when we learn this, but its hops are still made from the headers that we gave.
     this.#below.redirects = true
+    if (this.#isGuarded) return
+    // The first requests are already written when we learn this, but their hops are still made from the headers that we gave.
+    this.#isGuarded = true
     if (this.#headers === undefined || this.#asked === undefined) return
     const {
       place: { gateway },
