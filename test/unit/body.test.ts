@@ -114,6 +114,11 @@ describe('withField', () => {
     ['{"a":"\\\\\\",\\"user\\":1"}', `{"user":"${KEY}","a":"\\\\\\",\\"user\\":1"}`],
     ['{"a":["}",{"user":1}],"user":1}', undefined],
     ['{"a":["}",{"user":1}]}', `{"user":"${KEY}","a":["}",{"user":1}]}`],
+    // No JSON, which is found out where the name is looked for.
+    ['{"user"}', '{"user"}'],
+    ['{"a" "user"}', '{"a" "user"}'],
+    ['{"a":1 "user":2}', '{"a":1 "user":2}'],
+    ['{"a":[1,"user":2}', '{"a":[1,"user":2}'],
   ])('reads %s as JSON does', (given, result) => {
     expect(withField(given, 'user', KEY)).toBe(result)
   })
