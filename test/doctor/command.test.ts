@@ -58,7 +58,7 @@ describe('the command line', () => {
     await using server = await startRecorder()
     const { stderr } = await doctor(against(server.baseURL, '--conversations', '2', '--turns', '3'))
     expect(stderr).toMatch(
-      /^At most 120000 tokens and 60 s: 12 calls for 2 conversations with the key and as many without/,
+      /^At most 120,000 tokens and 60 s: 12 calls for 2 conversations with the key and as many without/,
     )
   })
 })
@@ -169,6 +169,8 @@ it('--json gives one object, on the last line, with all that was promised', asyn
     spent: { calls: 61, tokens: expect.any(Number), seconds: expect.any(Number) },
   })
   expect(json().arms.affinity).toMatchObject({ stayed: { did: 24 }, lineages: 1 })
+  // It never decides, so it is no evidence.
+  expect(json().why.join(' ')).not.toMatch(/first token/i)
 })
 
 it('runs as a command: a table and a verdict that need no colour, the right code, and nothing else', async () => {
@@ -180,6 +182,8 @@ it('runs as a command: a table and a verdict that need no colour, the right code
   const { code, stdout, stderr } = await runNode([cli, '--base-url', hop.baseURL, '--model', 'test-model'])
   expect(code).toBe(1)
   expect(stdout).toMatch(/later turns on the same backend +│ \d+ of 24 +│ \d+ of 24/)
+  expect(stdout).not.toContain('first turn')
+  expect(stdout).toMatch(/ calls, \d+,\d{3} tokens, /)
   expect(stdout).toContain('\nnot-sticky: Affinity does not work')
   // biome-ignore lint/suspicious/noControlCharactersInRegex: this is what it must not have
   expect(stdout).not.toMatch(/\x1b/)

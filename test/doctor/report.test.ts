@@ -30,6 +30,7 @@ describe('the report', () => {
     await using gateway = await startBalancer({ targets: [a, b], policy: { header: 'x-session-id' } })
     const told = await doctor(against(gateway.baseURL, '--report', file))
     expect(told.json().verdict).toBe('sticky')
+    expect(told.stderr.split('\n').slice(-2)).toEqual([`Report: ${file}`, ''])
   })
   afterAll(() => rm(folder, { recursive: true }))
 

@@ -1,10 +1,12 @@
 import { type Gateway, gateways } from 'llm-affinity/gateways'
 import type { Call } from './calls.js'
 import { findingsOf } from './findings.js'
+import { grouped } from './grouped.js'
 import { callerAt, type Place } from './line.js'
 import { callsOf, planOf } from './plan.js'
 import { play } from './play.js'
 import { type Bench, findName, findOrigin, heedsKey } from './probes.js'
+import type { Progress } from './progress.js'
 import { Purse } from './purse.js'
 import { reach } from './reach.js'
 import { providerAt, type Recognised, recognise } from './recognise.js'
@@ -34,10 +36,6 @@ export interface Limits {
 }
 
 const LIMITS: Limits = { all: 55_000, arms: 38_000, call: 20_000 }
-
-export interface Progress {
-  say(text: string): void
-}
 
 /** Has the conversations, and judges. Rejects with `Unreached` where the gateway cannot be spoken to at all. */
 export async function examine(settings: Settings, progress: Progress, limits: Limits = LIMITS): Promise<Examination> {
@@ -72,7 +70,8 @@ export async function examine(settings: Settings, progress: Progress, limits: Li
         callerWithout,
         () => {
           done += 1
-          progress.say(`${done} of ${callsOf(plan)} calls, ${purse.spent} tokens`)
+          const all = callsOf(plan)
+          progress.say(`${done} of ${all} calls, ${grouped(purse.spent)} tokens`, done / all)
         },
       )
     : answers.map((answer, at): Call => ({ arm: 'control', conversation: at + 1, turn: 1, answer }))

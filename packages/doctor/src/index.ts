@@ -1,6 +1,7 @@
 export type { Arm, Call, Fault } from './calls.js'
-export { type Examination, examine, type Limits, type Progress } from './examine.js'
+export { type Examination, examine, type Limits } from './examine.js'
 export type { Count, Figures } from './figures.js'
+export type { Progress } from './progress.js'
 export { run, type Streams } from './run.js'
 export { type Settings, settingsOf, UsageError } from './settings.js'
 export { EXIT_CODES, type Findings, type Judgement, judge, type Probes, type Verdict } from './verdict.js'

@@ -79,9 +79,22 @@ export function callerAt(place: Place, stamping?: Stamping): Caller {
           : faultOf(error, { answered: seen.response !== undefined, timedOut: patience.aborted })
       }
       // An answer that nobody has read says nothing of its tokens.
-      const usage = fault === undefined ? await seen.usage : undefined
+      const usage = fault === undefined ? await before(place.signal, seen.usage) : undefined
       return answerOf(seen, heard, usage, fault, session?.key)
     },
+  }
+}
+
+// Nothing that is waited for outlives the run.
+async function before<T>(end: AbortSignal, waited: Promise<T> | undefined): Promise<T | undefined> {
+  if (waited === undefined || end.aborted) return undefined
+  const { promise: ended, resolve } = Promise.withResolvers<undefined>()
+  const stop = (): void => resolve(undefined)
+  end.addEventListener('abort', stop, { once: true })
+  try {
+    return await Promise.race([waited, ended])
+  } finally {
+    end.removeEventListener('abort', stop)
   }
 }
 

@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises'
-import ora from 'ora'
 import { judgeEcho } from './echoed.js'
-import { examine, type Progress } from './examine.js'
+import { examine } from './examine.js'
+import { grouped } from './grouped.js'
 import { asJson, echoAsJson, failureAsJson } from './json.js'
 import { overhear } from './overhear.js'
 import { callsOf } from './plan.js'
+import { withProgress } from './progress.js'
 import { Unreached } from './reach.js'
 import { type Settings, settingsOf, UsageError } from './settings.js'
 import { asText, echoAsText } from './terminal.js'
@@ -43,7 +44,7 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv, strea
 async function examined(settings: Settings, { stdout, stderr }: Streams): Promise<number> {
   const most = callsOf(settings)
   stderr.write(
-    `At most ${settings.budget} tokens and 60 s: ${most} calls for ${settings.conversations} conversations with the key and as many without, and some short ones to find out why.\n`,
+    `At most ${grouped(settings.budget)} tokens and 60 s: ${most} calls for ${settings.conversations} conversations with the key and as many without, and some short ones to find out why.\n`,
   )
   const examination = await withProgress(stderr, (progress) => examine(settings, progress))
   if (settings.report !== undefined) {
@@ -52,6 +53,7 @@ async function examined(settings: Settings, { stdout, stderr }: Streams): Promis
     await save(settings.report, redacted(await asPage(examination), settings.apiKey))
   }
   stdout.write(`${redacted(settings.json ? asJson(examination) : asText(examination, stdout), settings.apiKey)}\n`)
+  if (settings.report !== undefined) stderr.write(`Report: ${settings.report}\n`)
   return EXIT_CODES[examination.judgement.verdict]
 }
 
@@ -65,18 +67,6 @@ async function listened(settings: Settings, { stdout, stderr }: Streams): Promis
     `${redacted(settings.json ? echoAsJson(echoed, overheard) : echoAsText(echoed, overheard, stdout), settings.apiKey)}\n`,
   )
   return echoed.exitCode
-}
-
-async function withProgress<T>(stderr: NodeJS.WritableStream, fn: (progress: Progress) => Promise<T>): Promise<T> {
-  const spinner = ora({ stream: stderr, discardStdin: false }).start('Reaching the gateway')
-  const say = (text: string): void => {
-    spinner.text = text
-  }
-  try {
-    return await fn({ say })
-  } finally {
-    spinner.stop()
-  }
 }
 
 async function save(file: string, page: string): Promise<void> {

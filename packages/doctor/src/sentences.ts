@@ -168,15 +168,10 @@ export function besides({
   carriers,
 }: Findings): string[] {
   const failed = affinity.failed + control.failed
-  const ttft = [affinity.ttftLater, control.ttftLater].map((ms) =>
-    ms === undefined ? undefined : `${Math.round(ms)} ms`,
-  )
-  const isTold = ttft.every((each) => each !== undefined)
   return [
     row.strict === true ? 'It refuses calls without a key: in the other arm each call had a new one.' : '',
     carriers.length === 0 && affinity.calls > 0 ? `No key was sent: \`${row.name}\` reads none here.` : '',
     failed > 0 ? `${failed} of ${affinity.calls + control.calls} calls failed: ${faults[0]?.said ?? ''}.` : '',
-    isTold ? `First token of later turns, median: ${ttft[0]} with the key, ${ttft[1]} without.` : '',
     nonsense && sight ? 'The `cached_tokens` that it says are no counts of tokens, and were left out.' : '',
     cut === undefined ? '' : `The ${cut} was used up before all calls were made.`,
   ].filter((line) => line !== '')

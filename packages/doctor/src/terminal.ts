@@ -3,6 +3,7 @@ import Table from 'cli-table3'
 import type { Echoed } from './echoed.js'
 import type { Examination } from './examine.js'
 import type { Count, Figures } from './figures.js'
+import { grouped } from './grouped.js'
 import type { Overheard } from './overhear.js'
 import { shortNames } from './short.js'
 import { EXIT_CODES, type Judgement } from './verdict.js'
@@ -15,7 +16,7 @@ export function asText({ judgement, findings, gateway, spent }: Examination, str
   const { affinity, control } = findings.figures
   const table = new Table({ head: ['', 'with the key', 'without'], style: { head: [], border: [] } })
   for (const [what, show] of ROWS) table.push([what, show(affinity), show(control)])
-  const cost = `${spent.calls} calls, ${spent.tokens} tokens, ${spent.seconds.toFixed(1)} s`
+  const cost = `${grouped(spent.calls)} calls, ${grouped(spent.tokens)} tokens, ${spent.seconds.toFixed(1)} s`
   return [
     table.toString(),
     `gateway: ${gateway.name} (${gateway.known}). ${cost}.`,
@@ -59,7 +60,6 @@ export const ROWS: readonly (readonly [what: string, show: (figures: Figures) =>
   ['later turns on the same backend', ({ stayed }) => count(stayed)],
   ['later turns that found their cache', ({ descended }) => count(descended)],
   ['cached share of later turns', ({ cachedShare }) => (cachedShare === undefined ? UNKNOWN : percent(cachedShare))],
-  ['first token, first turn', ({ ttftFirst }) => ms(ttftFirst)],
   ['first token, later turns', ({ ttftLater }) => ms(ttftLater)],
 ]
 

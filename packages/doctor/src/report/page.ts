@@ -1,6 +1,7 @@
 import { html, raw } from 'hono/html'
 import { ARMS } from '../calls.js'
 import type { Examination } from '../examine.js'
+import { grouped } from '../grouped.js'
 import { ROWS } from '../terminal.js'
 import { EXIT_CODES } from '../verdict.js'
 import { ARM_NAMES, chartOf, medians } from './chart.js'
@@ -35,7 +36,7 @@ export async function asPage(examination: Examination): Promise<string> {
 <header class="verdict ${MARKS[EXIT_CODES[verdict]]}">
 <p class="name">${verdict}</p>
 <h1>${sentence}</h1>
-<p class="dim">Gateway: ${gateway.name} (${gateway.known}). ${spent.calls} calls, ${spent.tokens} tokens, ${spent.seconds.toFixed(1)} s.</p>
+<p class="dim">Gateway: ${gateway.name} (${gateway.known}). ${grouped(spent.calls)} calls, ${grouped(spent.tokens)} tokens, ${spent.seconds.toFixed(1)} s.</p>
 </header>
 <section aria-labelledby="why">
 <h2 id="why">What it rests on</h2>
