@@ -39,6 +39,14 @@ describe('what cannot be reached', () => {
     expectFailure(told, /answers, but not as an LLM gateway: it sent text\/html/, /--api anthropic/)
   })
 
+  it('is a path that is not there: the status is said once, and where those are that have another one', async () => {
+    await using server = await startServer((_, response) => response.writeHead(404).end('404 page not found'))
+    const none = /has no such API at this base URL \(404\): page not found\.$/
+    expectFailure(await doctor(against(server.baseURL)), none, /The base URL of Olla ends in \/olla\/proxy\/v1\.$/)
+    const other = await doctor(against(server.baseURL, '--gateway', 'caddy'))
+    expect(other.json().next.join(' ')).not.toContain('Olla')
+  })
+
   it('is a base URL without its /v1', async () => {
     await using server = await startRecorder()
     expectFailure(
@@ -82,6 +90,39 @@ describe('what does not let us in', () => {
     })
     const told = await doctor(against(server.baseURL))
     expectFailure(told, /does not know the model test-model \(404\)/, /It lists: llama-70b\./)
+  })
+
+  it.each([
+    [502, 'The calls for this one failed with 502: no reason given.'],
+    [404, 'The calls for this one failed with 404: no reason given.'],
+  ])('lists no such model, where a call for one that it does not have says %i only', async (status, next) => {
+    await using server = await startServer((request, response) => {
+      if (request.method !== 'GET') return response.writeHead(status).end(String(status))
+      const data = Array.from({ length: 10 }, (_, at) => ({ id: `llama-${at}`, object: 'model' }))
+      return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ data }))
+    })
+    const told = await doctor(against(server.baseURL))
+    expectFailure(
+      told,
+      /^The gateway lists no model `test-model`; it lists: llama-0, .*llama-7, and 2 more\.$/,
+      /^Check --model\. /,
+    )
+    expect(told.json().next.join(' ')).toContain(next)
+  })
+
+  it.each([
+    ['lists it', ['test-model'], false],
+    ['lists patterns', ['*'], true],
+  ])('but %s: it is unhealthy', async (_, ids, isSuspect) => {
+    await using server = await startServer((request, response) => {
+      if (request.method !== 'GET') return response.writeHead(502).end('502')
+      const data = ids.map((id) => ({ id, object: 'model' }))
+      return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ data }))
+    })
+    const { verdict, why, next } = (await doctor(against(server.baseURL))).json()
+    expect(verdict).toBe('unhealthy')
+    expect(why).toEqual(['4 of 4 calls failed.', '4 broke at the gateway or behind it (502): no reason given'])
+    expect(next.join(' ').includes('--model')).toBe(isSuspect)
   })
 
   it('takes other fields: they are tried before anything is said', async () => {

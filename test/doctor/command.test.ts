@@ -10,6 +10,7 @@ import { against, doctor } from './support/doctor.ts'
 import { startHop } from './support/hops.ts'
 import { startServer } from './support/servers.ts'
 
+const root = fileURLToPath(new URL('../../', import.meta.url))
 const ask = ['--base-url', 'http://127.0.0.1:1/v1', '--model', 'm']
 
 describe('the command line', () => {
@@ -43,8 +44,9 @@ describe('the command line', () => {
     ['a gateway that is known', [...ask, '--gateway', 'nope'], /Allowed choices are .*litellm/],
     ['a header that can be one', [...ask, '--header', 'a b'], /Expected the name of a header/],
     ['one or the other', [...ask, '--header', 'x', '--gateway', 'olla'], /cannot be used with/],
-    ['a budget', [...ask, '--budget', '12'], /from 1000 to/],
+    ['a budget', [...ask, '--budget', '12'], /from 1,000 to/],
     ['options that exist', [...ask, '--nonsense'], /unknown option/],
+    ['options that exist, whatever is missing', ['--base-ur', 'http://127.0.0.1:1'], /unknown option '--base-ur'/],
   ])('wants %s: one sentence, and 3', async (_, args, sentence) => {
     expect(() => settingsOf(args, {})).toThrow(UsageError)
     const { code, stderr, json } = await doctor([...args, '--json'])
@@ -52,6 +54,11 @@ describe('the command line', () => {
     expect(stderr).toMatch(sentence)
     expect(stderr.trim()).not.toContain('\n')
     expect(json()).toMatchObject({ verdict: null, exitCode: 3, error: expect.stringMatching(sentence) })
+  })
+
+  it('has a version', () => {
+    const { version } = JSON.parse(readFileSync(join(root, 'packages/doctor/package.json'), 'utf8'))
+    expect(settingsOf(['--version'], {})).toBe(`${version}\n`)
   })
 
   it('says what it will spend before it spends it', async () => {
@@ -191,7 +198,6 @@ it('runs as a command: a table and a verdict that need no colour, the right code
 })
 
 it('the README and the docs have every option and every verdict, each with its code', async () => {
-  const root = fileURLToPath(new URL('../../', import.meta.url))
   const [readme, docs] = ['packages/doctor/README.md', 'docs/proof.md'].map((file) =>
     readFileSync(join(root, file), 'utf8'),
   )

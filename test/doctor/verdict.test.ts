@@ -41,7 +41,7 @@ describe('by the names of backends', () => {
 
   it('sticky: also when a backend died and its conversations moved once', () => {
     const moved = arm({ backends: { a: 10, b: 20 }, stayed: of24(23), failed: 1 })
-    const faults = [{ kind: 'broken', status: 502, said: '502 Bad Gateway' } as const]
+    const faults = [{ kind: 'broken', status: 502, said: 'Bad Gateway' } as const]
     const judgement = judge(findings(moved, spread, { faults }))
     expect(judgement.verdict).toBe('sticky')
     expect(all(judgement)).toContain('1 of 60 calls failed: 502 Bad Gateway.')
@@ -189,8 +189,19 @@ describe('what is not known', () => {
     const faults = Array.from({ length: 5 }, () => ({ kind: 'broken', status: 502, said: 'no upstream' }) as const)
     const judgement = judge(findings(arm({ ...kept, failed: 5 }), spread, { faults }))
     expect(judgement.verdict).toBe('unhealthy')
+    expect(judgement.sentence).toBe('8 % of all calls failed, so nothing can be said.')
+    expect(all(judgement)).not.toContain('--model')
     expect(all(judgement)).toContain('5 broke at the gateway or behind it (502): no upstream')
   })
+})
+
+it('names the model first where all calls have failed, unless the gateway lists it', () => {
+  const faults = [{ kind: 'broken', status: 502, said: 'no upstream' } as const]
+  const [none, one] = [arm({ calls: 0, conversations: 0 }), arm({ calls: 1, failed: 1, conversations: 1 })]
+  const judgement = judge(findings(none, one, { faults }))
+  expect(judgement).toMatchObject({ verdict: 'unhealthy', sentence: 'All calls failed, so nothing can be said.' })
+  expect(judgement.next[0]).toMatch(/^Check --model first/)
+  expect(all(judge(findings(none, one, { faults, listed: true })))).not.toContain('--model')
 })
 
 it('has an exit code for each: 0 it stays, 1 it does not, 2 nobody can tell', () => {

@@ -7,6 +7,8 @@ export interface Advice {
   readonly pin?: { readonly line: string; readonly into: string }
   /** The line that has it say which backend answered, where it needs one. */
   readonly name?: { readonly line: string; readonly into: string }
+  /** The path of its base URL for OpenAI's clients, where it is not /v1. */
+  readonly path?: string
   /** What else must be so. */
   readonly note?: string
   /** Backends never see the headers of its clients. */
@@ -90,6 +92,7 @@ const ADVICE: Readonly<Record<GatewayName, Advice>> = {
   none: { title: 'this provider', note: 'It is known to read no key, so none is sent.' },
   olla: {
     title: 'Olla',
+    path: '/olla/proxy/v1',
     pin: { line: 'enabled: true', into: '`proxy.sticky_sessions:` in its config' },
     note: 'It pins at /olla/proxy/v1 and /olla/anthropic, and at no other base URL.',
   },
@@ -120,6 +123,15 @@ const ADVICE: Readonly<Record<GatewayName, Advice>> = {
 
 /** By the name of a row; undefined for a row of a user's own. */
 export const advice: ReadonlyMap<string, Advice> = new Map(Object.entries(ADVICE))
+
+/** Of gateways whose base URL is not the usual one, and not this one: where it is. Of one gateway, where it is known. */
+export function pathsOtherThan(path: string, gateway: string | undefined): readonly string[] {
+  return [...advice].flatMap(([name, each]) =>
+    each.path === undefined || each.path === path || (gateway !== undefined && gateway !== name)
+      ? []
+      : [`The base URL of ${each.title} ends in ${each.path}.`],
+  )
+}
 
 /** What to do at a gateway so that it pins, then the rest. */
 export function onceAdvised(gateway: string, rest: readonly string[]): readonly string[] {

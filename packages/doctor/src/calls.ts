@@ -58,6 +58,6 @@ export type FaultKind =
 export interface Fault {
   readonly kind: FaultKind
   readonly status?: number
-  /** In the words of whoever said it. */
+  /** In the words of whoever said it, without the status. */
   readonly said: string
 }

@@ -53,7 +53,7 @@ export async function examine(settings: Settings, progress: Progress, limits: Li
   const callerWithout = (at: Place) => callerAt(at, expected?.strict ? expected : undefined)
 
   progress.say('Reaching the gateway')
-  const { form, answers } = await reach(settings, base, purse, callerWithout)
+  const { form, answers, listed } = await reach(settings, base, purse, callerWithout)
   const place: Place = { ...base, form }
   const first = answers.find(({ fault }) => fault === undefined)
   const known = first && recognise(first.headers)
@@ -92,6 +92,7 @@ export async function examine(settings: Settings, progress: Progress, limits: Li
     sight,
     known,
     first !== undefined && calls.length < callsOf(plan) ? purse : undefined,
+    listed,
   )
   const { judgement, findings } = await settled(found, (probe) => {
     progress.say(PROBING[probe])

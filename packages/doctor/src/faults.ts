@@ -18,7 +18,7 @@ const CODES: Readonly<Record<string, FaultKind>> = {
 export function faultOf(error: unknown, at: { readonly answered: boolean; readonly timedOut: boolean }): Fault {
   const said = oneLine(textOf(error))
   const status = numberIn(error, 'status')
-  if (status !== undefined) return { kind: kindOf(status, error), status, said }
+  if (status !== undefined) return { kind: kindOf(status, error), status, said: withoutStatus(said, status) }
   if (at.timedOut) return { kind: 'silent', said: 'no answer in time' }
   const codes = [...causesOf(error)].map((cause) => String(Reflect.get(cause, 'code') ?? ''))
   if (codes.some((code) => /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code))) return { kind: 'insecure', said }
@@ -37,6 +37,12 @@ function kindOf(status: number, error: unknown): FaultKind {
   const isOfModel = code === 'model_not_found' || /\bmodel\b/i.test(textOf(error))
   if ((status === 404 || status === 400) && isOfModel) return 'no-model'
   return status === 404 || status === 405 ? 'no-path' : 'refused'
+}
+
+// An SDK puts the status first, and so do many servers: whoever tells of a fault says it once.
+function withoutStatus(said: string, status: number): string {
+  const rest = said.replace(new RegExp(`^(${status}\\b[\\s:.]*)+`), '').replace(/^status code \(no body\)$/, '')
+  return rest === '' ? 'no reason given' : rest
 }
 
 function numberIn(error: unknown, name: string): number | undefined {

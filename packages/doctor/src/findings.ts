@@ -10,6 +10,7 @@ import type { Findings } from './verdict.js'
  * What the calls of both arms have shown, before anything is probed.
  *
  * @param short Present where not all calls were made.
+ * @param listed Whether the gateway lists the model, where it had to be asked.
  */
 export function findingsOf(
   calls: readonly Call[],
@@ -17,6 +18,7 @@ export function findingsOf(
   sight: Sight | undefined,
   known: Recognised | undefined,
   short: Purse | undefined,
+  listed: boolean,
 ): Findings {
   const { outcome, source } = row.evidence ?? {}
   const answers: readonly Answer[] = calls.map(({ answer }) => answer)
@@ -34,6 +36,7 @@ export function findingsOf(
     probes: {},
     ...(sight && { sight: { by: sight.by, isSure: sight.isSure } }),
     ...(known?.isSure && { recognised: known.row.name }),
+    ...(listed && { listed }),
     ...(short && { cut: short.isShort ? ('budget' as const) : ('time' as const) }),
   }
 }

@@ -1,8 +1,11 @@
+import { pathsOtherThan } from './advice.js'
 import type { Answer, Fault } from './calls.js'
+import { oneLine } from './faults.js'
 import type { Caller, Place } from './line.js'
 import { prose } from './prose.js'
 import type { Purse } from './purse.js'
-import type { Settings } from './settings.js'
+import { recognise } from './recognise.js'
+import { rowFor, type Settings } from './settings.js'
 
 /** The gateway was never reached, or refused us: one sentence that says what happened, and one that says what to try. */
 export class Unreached extends Error {
@@ -18,9 +21,13 @@ export interface Reached {
   /** Which of the speaker's forms the server takes. */
   readonly form: number
   readonly answers: readonly Answer[]
+  /** Nothing was answered, so it was asked which models there are: this one is among them. */
+  readonly listed: boolean
 }
 
 const TRIES = 4
+/** A list is no answer of a model: it comes at once, or not. */
+const PATIENCE = 5000
 
 /**
  * The first calls, short and without a key: is it there, does it let us in, does it stream, and in which form does it take calls?
@@ -47,25 +54,46 @@ export async function reach(
     }
     answers.push(answer)
     if (fault === undefined) break
-    if (!isPassing(fault)) throw await unreached(settings, place, fault)
+    if (!isPassing(fault)) throw await unreached(settings, place, answer, fault)
     tries += 1
   }
   const [last] = answers.slice(-1)
-  if (last?.fault !== undefined && answers.every(({ status }) => status === undefined)) {
-    throw await unreached(settings, place, last.fault)
-  }
-  return { form, answers }
+  if (last?.fault === undefined) return { form, answers, listed: false }
+  if (answers.every(({ status }) => status === undefined)) throw await unreached(settings, place, last, last.fault)
+  const models = await modelsAt(place)
+  if (isMissing(settings.model, models)) throw noSuchModel(settings, models, last.fault)
+  return { form, answers, listed: models.includes(settings.model) }
 }
 
 function isPassing({ kind }: Fault): boolean {
   return kind === 'broken' || kind === 'cut' || kind === 'limited'
 }
 
+// What lists a pattern, or nothing, lists not all that it has.
+function isMissing(model: string, models: readonly string[]): boolean {
+  return models.length > 0 && !models.includes(model) && !models.some((each) => each.includes('*'))
+}
+
+function noSuchModel({ model }: Settings, models: readonly string[], { status, said }: Fault): Unreached {
+  return new Unreached(`The gateway lists no model \`${model}\`; it lists: ${some(models)}.`, [
+    `Check --model. The calls for this one failed${status === undefined ? '' : ` with ${status}`}: ${said}.`,
+  ])
+}
+
+const MOST = 8
+
+function some(models: readonly string[]): string {
+  const more = models.length - MOST
+  return `${models.slice(0, MOST).map(oneLine).join(', ')}${more > 0 ? `, and ${more} more` : ''}`
+}
+
 async function unreached(
-  { baseUrl, model, api }: Settings,
+  settings: Settings,
   place: Omit<Place, 'form'>,
+  { headers }: Answer,
   fault: Fault,
 ): Promise<Unreached> {
+  const { baseUrl, model, api } = settings
   const { host } = new URL(baseUrl)
   const status = fault.status === undefined ? '' : ` with ${fault.status}`
   const v1 = api === 'openai' && !/\/v\d+[^/]*$/.test(baseUrl)
@@ -95,15 +123,21 @@ async function unreached(
       const models = await modelsAt(place)
       return new Unreached(
         `${host} does not know the model ${model}${status === '' ? '' : ` (${fault.status})`}: ${fault.said}.`,
-        [models.length === 0 ? 'Check --model.' : `It lists: ${models.join(', ')}.`],
+        [models.length === 0 ? 'Check --model.' : `It lists: ${some(models)}.`],
       )
     }
-    case 'no-path':
+    case 'no-path': {
+      // Some say no more than this of a model that they do not have.
+      const models = await modelsAt(place)
+      if (isMissing(model, models)) return noSuchModel(settings, models, fault)
+      const known = rowFor(settings)?.name ?? recognise(headers)?.row.name
       return new Unreached(`${host} has no such API at this base URL (${fault.status}): ${fault.said}.`, [
         v1
           ? `Most base URLs end in /v1: try ${baseUrl}/v1.`
           : `Check the path of --base-url, or try --api ${otherApi}.`,
+        ...(api === 'openai' ? pathsOtherThan(new URL(baseUrl).pathname, known) : []),
       ])
+    }
     case 'no-llm':
       return new Unreached(
         `${host} answers, but not as an LLM gateway: it sent ${fault.said} where a stream of events was asked for.`,
@@ -127,7 +161,7 @@ async function unreached(
 async function modelsAt(place: Omit<Place, 'form'>): Promise<readonly string[]> {
   const line = place.speaker.connect(fetch, (client) => client)
   try {
-    return (await line.models()).slice(0, 8)
+    return await line.models(AbortSignal.any([place.signal, AbortSignal.timeout(PATIENCE)]))
   } catch {
     return []
   }

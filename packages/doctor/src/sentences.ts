@@ -14,7 +14,7 @@ export const SENTENCES: Readonly<Record<Verdict, string>> = {
   'wrong-name': 'The gateway pins by a header of another name than the one that is sent.',
   'affinity-off': 'The gateway is one that reads this key, and does not pin: its affinity is off.',
   'single-backend': 'One backend has answered everything: there is nothing to pin.',
-  unhealthy: 'Too many calls fail to tell.',
+  unhealthy: 'So many calls failed that nothing can be said.',
   unknown: 'It cannot be told whether conversations stay on one backend.',
 }
 
@@ -120,6 +120,13 @@ export function knownAndOff({ recognised = '', carriers }: Findings): string {
   return `It is ${advice.get(recognised)?.title ?? recognised} by its own headers, it was sent \`${carriers.join('` and `')}\`, which it reads, and it does not pin.`
 }
 
+export function howUnhealthy({ figures: { affinity, control } }: Findings): string {
+  const [failed, calls] = [affinity.failed + control.failed, affinity.calls + control.calls]
+  return failed === calls
+    ? 'All calls failed, so nothing can be said.'
+    : `${percent(failed / calls)} of all calls failed, so nothing can be said.`
+}
+
 export function failures({ faults, figures: { affinity, control } }: Findings): string[] {
   const kinds = Map.groupBy(
     faults,
@@ -168,10 +175,12 @@ export function besides({
   carriers,
 }: Findings): string[] {
   const failed = affinity.failed + control.failed
+  const [fault] = faults
+  const status = fault?.status === undefined ? '' : `${fault.status} `
   return [
     row.strict === true ? 'It refuses calls without a key: in the other arm each call had a new one.' : '',
     carriers.length === 0 && affinity.calls > 0 ? `No key was sent: \`${row.name}\` reads none here.` : '',
-    failed > 0 ? `${failed} of ${affinity.calls + control.calls} calls failed: ${faults[0]?.said ?? ''}.` : '',
+    failed > 0 ? `${failed} of ${affinity.calls + control.calls} calls failed: ${status}${fault?.said ?? ''}.` : '',
     nonsense && sight ? 'The `cached_tokens` that it says are no counts of tokens, and were left out.' : '',
     cut === undefined ? '' : `The ${cut} was used up before all calls were made.`,
   ].filter((line) => line !== '')

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { type Gateway, type GatewayName, gateways } from 'llm-affinity/gateways'
+import { grouped } from './grouped.js'
 import type { Api } from './speakers.js'
 
 /** What was asked for on the command line. */
@@ -29,15 +31,16 @@ const API_KEYS: Readonly<Record<Api, string>> = { openai: 'OPENAI_API_KEY', anth
 const HEADER = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const ECHO_PORT = 9009
 
-/** The settings, or the text of the help that was asked for. Throws a UsageError. */
+/** The settings, or the text that was asked for instead: the help, the version. Throws a UsageError. */
 export function settingsOf(args: readonly string[], env: NodeJS.ProcessEnv): Settings | string {
   let help = ''
   const command = new Command('llm-affinity-doctor')
     .description(
       'Has conversations through a live LLM gateway, and says whether each stays on one backend, and why not.',
     )
-    .requiredOption('--base-url <url>', 'where the calls go, such as http://gateway:4000/v1', httpUrl)
-    .requiredOption('--model <name>', 'the model to ask for')
+    .version(version(), '--version', 'print the version')
+    .option('--base-url <url>', 'required: where the calls go, such as http://gateway:4000/v1', httpUrl)
+    .option('--model <name>', 'required: the model to ask for')
     .addOption(new Option('--api <name>', 'what the gateway speaks').choices(['openai', 'anthropic']).default('openai'))
     .option('--api-key <key>', 'default: OPENAI_API_KEY or ANTHROPIC_API_KEY. Sent to the base URL, printed nowhere')
     .addOption(
@@ -76,6 +79,9 @@ export function settingsOf(args: readonly string[], env: NodeJS.ProcessEnv): Set
     if (error.exitCode === 0) return help
     throw new UsageError(error.message.replace(/^error: /, '').replace(/\s*\n\s*/g, ' '))
   }
+  // Not commander's own check: it comes before that of unknown options, and a mistyped one is both.
+  const missing = ['--base-url', '--model'].find((name) => command.getOptionValue(camelCased(name)) === undefined)
+  if (missing !== undefined) throw new UsageError(`${missing} is missing`)
   const {
     echo,
     apiKey = env[API_KEYS[command.opts<Settings>().api]],
@@ -86,6 +92,18 @@ export function settingsOf(args: readonly string[], env: NodeJS.ProcessEnv): Set
     ...(apiKey !== undefined && apiKey !== '' && { apiKey }),
     ...(echo !== undefined && { echo: echo === true ? ECHO_PORT : echo }),
   }
+}
+
+function camelCased(option: string): string {
+  return option.replace('--', '').replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())
+}
+
+// As near to the sources as to what is built of them.
+function version(): string {
+  const manifest: { readonly version: string } = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  )
+  return manifest.version
 }
 
 /** The row that was asked for; undefined: whatever it turns out to be. */
@@ -109,6 +127,6 @@ function number(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text)
     if (/^\d+$/.test(text) && value >= least && value <= most) return value
-    throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`)
+    throw new InvalidArgumentError(`Expected a whole number from ${grouped(least)} to ${grouped(most)}.`)
   }
 }

@@ -23,7 +23,7 @@ export interface Line {
   /** Asks for a stream. */
   say(messages: readonly Message[], form: number, signal: AbortSignal): AsyncIterable<Event>
   /** The models that the gateway lists. */
-  models(): Promise<readonly string[]>
+  models(signal: AbortSignal): Promise<readonly string[]>
 }
 
 export type Wrap = <Client extends object>(client: Client) => Client
@@ -64,7 +64,7 @@ function openai({ baseUrl, apiKey, model }: SpeakerOptions): Speaker {
             yield { text: choice?.delta?.content ?? '', usage, last: typeof choice?.finish_reason === 'string' }
           }
         },
-        models: async () => (await client.models.list()).data.map(({ id }) => id),
+        models: async (signal) => (await client.models.list({ signal })).data.map(({ id }) => id),
       }
     },
   }
@@ -87,7 +87,7 @@ function anthropic({ baseUrl, apiKey, model }: SpeakerOptions): Speaker {
             else yield { text: '', last: event.type === 'message_stop' }
           }
         },
-        models: async () => (await client.models.list()).data.map(({ id }) => id),
+        models: async (signal) => (await client.models.list(undefined, { signal })).data.map(({ id }) => id),
       }
     },
   }

@@ -96,10 +96,14 @@ export function whenNotSticky({ row, carriers, recognised, echoed }: Findings): 
   ]
 }
 
-export function whenUnhealthy({ faults }: Findings): string[] {
+export function whenUnhealthy({ faults, listed, figures: { affinity, control } }: Findings): string[] {
+  const isAll = [affinity, control].every(({ calls, failed }) => failed === calls)
   const kinds = new Set(faults.map(({ kind }) => kind))
   const isOver = kinds.has('limited')
   return [
+    isAll && listed !== true
+      ? 'Check --model first: gateways answer so, too, when no backend has the model that is asked for.'
+      : '',
     isOver ? 'Wait for the rate limit, or ask for less: --conversations 2 --turns 4.' : '',
     kinds.has('broken') || kinds.has('unreachable')
       ? 'See which backends are dead, and have the gateway leave them out: `fail_duration` in Caddy, `check` in HAProxy, `max_fails` in nginx.'

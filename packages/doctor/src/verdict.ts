@@ -30,6 +30,8 @@ export interface Findings {
   readonly faults: readonly Fault[]
   /** Why there are fewer calls than there were to be. */
   readonly cut?: 'time' | 'budget'
+  /** No call was answered, and it was asked which models there are: it lists this one. */
+  readonly listed?: true
   /** Some answers said a number of cached tokens that cannot be one. */
   readonly nonsense: boolean
   /** Headers in which the key came back. */
@@ -206,7 +208,8 @@ function give(verdict: Verdict, why: readonly string[], next: readonly string[])
 }
 
 function unhealthy(findings: Findings): Judgement {
-  return give('unhealthy', say.failures(findings), steps.whenUnhealthy(findings))
+  const sentence = say.howUnhealthy(findings)
+  return { ...give('unhealthy', say.failures(findings), steps.whenUnhealthy(findings)), sentence }
 }
 
 function unknown(findings: Findings): Judgement {
