@@ -1,7 +1,15 @@
 // Matchers for vitest: `import 'llm-affinity-testkit/vitest'` in a test or a set-up file.
 
+import { AssertionError } from 'node:assert'
 import { expect } from 'vitest'
-import { assertDifferentKeys, assertKeysOnlyTo, assertNoKey, assertOneKey, type Requests } from './assert/assertions.js'
+import {
+  assertDifferentKeys,
+  assertKeysOnlyTo,
+  assertNoKey,
+  assertOneKey,
+  assertThisKey,
+  type Requests,
+} from './assert/assertions.js'
 import type { KeyOptions } from './assert/keys.js'
 import type { Outgoing } from './assert/outgoing.js'
 
@@ -31,7 +39,7 @@ function verdict(assertion: () => unknown, opposite: string): Verdict {
     assertion()
     return { pass: true, message: () => `Expected ${opposite}, but they do` }
   } catch (error) {
-    if (!(error instanceof Error)) throw error
+    if (!(error instanceof AssertionError)) throw error
     const { message } = error
     return { pass: false, message: () => message }
   }
@@ -39,10 +47,10 @@ function verdict(assertion: () => unknown, opposite: string): Verdict {
 
 expect.extend({
   toCarryOneKey: (requests: Requests, key?: string, options?: KeyOptions) =>
-    verdict(() => {
-      const found = assertOneKey(requests, options)
-      if (key !== undefined && found !== key) throw new Error(`Expected calls that carry the key ${key}, got ${found}`)
-    }, 'calls not to carry one key'),
+    verdict(
+      () => (key === undefined ? assertOneKey(requests, options) : assertThisKey(requests, key, options)),
+      'calls not to carry one key',
+    ),
   toCarryNoKey: (requests: Requests, options?: KeyOptions) =>
     verdict(() => assertNoKey(requests, options), 'calls to carry a key'),
   toCarryDifferentKeys: (conversations: readonly Requests[], options?: KeyOptions) =>

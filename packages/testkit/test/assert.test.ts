@@ -72,7 +72,33 @@ describe('one key', () => {
     expect(thrown(() => assertOneKey(server))).toMatch(
       /^Expected all calls to carry the key of the first, conversation-42, got conversation-43 on call 2:/,
     )
-    expect(thrown(() => expect(of('conversation-42')).toCarryOneKey('conversation-9'))).toMatch(/conversation-9/)
+  })
+
+  it('is not the one that was asked for: the call that is not right is shown', async () => {
+    const openai = client()
+    await converse(openai, 'conversation-b', 1)
+    await converse(openai, 'conversation-a', 1)
+    expect(thrown(() => expect(server).toCarryOneKey('conversation-b'))).toMatch(
+      /^Expected all calls to carry the key conversation-b, got conversation-a on call 2:\n\n {2}POST .*conversation-a 0/s,
+    )
+    expect(thrown(() => expect([]).toCarryOneKey('conversation-b'))).toMatch(/key conversation-b, got no calls at all/)
+    expect(server).not.toCarryOneKey('conversation-b')
+  })
+
+  it.each([
+    ['a string', 'x'],
+    ['undefined', undefined],
+    ['an object', {}],
+    ['a list with a string in it', ['x']],
+  ])('of %s is a mistake in the test, also with `not`', (what, given) => {
+    const message = `Expected a recorder or a list of its requests, got ${what}`
+    expect(thrown(() => expect(given).toCarryOneKey())).toBe(message)
+    expect(thrown(() => expect(given).not.toCarryOneKey('a'))).toBe(message)
+    expect(thrown(() => expect(given).not.toCarryNoKey())).toBe(message)
+    expect(thrown(() => expect('x').not.toCarryDifferentKeys())).toBe('Expected a list of conversations, got a string')
+    expect(thrown(() => expect('x').toCarryKeysOnlyTo([]))).toBe(
+      'Expected what `watchOutgoing` has given, got a string',
+    )
   })
 
   it('differs between names: both are told', async () => {

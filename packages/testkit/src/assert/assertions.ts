@@ -2,6 +2,7 @@ import { AssertionError } from 'node:assert'
 import type { Recorder } from '../recorder.js'
 import type { RecordedRequest } from '../requests.js'
 import { type Carried, shown } from './carried.js'
+import { nameOf, requestsIn } from './given.js'
 import { type KeyOptions, keysOn } from './keys.js'
 import type { Outgoing } from './outgoing.js'
 
@@ -22,12 +23,21 @@ export function assertOneKey(requests: Requests, options?: KeyOptions): string {
   const [first] = list
   if (first === undefined) return failed('Expected calls that carry one key, got no calls at all')
   const key = keyOf(first, 1, list.length, options)
+  return allCarry(list, key, `the key of the first, ${key}`, options)
+}
+
+/** Every one of these calls carries this key, under each name. Fails as `assertOneKey` does. */
+export function assertThisKey(requests: Requests, key: string, options?: KeyOptions): string {
+  const list = listed(requests)
+  if (list.length === 0) return failed(`Expected calls that carry the key ${key}, got no calls at all`)
+  return allCarry(list, key, `the key ${key}`, options)
+}
+
+function allCarry(list: readonly RecordedRequest[], key: string, wanted: string, options?: KeyOptions): string {
   for (const [at, request] of list.entries()) {
     const other = keyOf(request, at + 1, list.length, options)
     if (other === key) continue
-    failed(
-      `Expected all calls to carry the key of the first, ${key}, got ${other} on call ${at + 1}:\n\n${shown(request)}`,
-    )
+    failed(`Expected all calls to carry ${wanted}, got ${other} on call ${at + 1}:\n\n${shown(readable(request))}`)
   }
   return key
 }
@@ -50,6 +60,8 @@ export function assertNoKey(requests: Requests, options?: KeyOptions): void {
  * @returns The keys, in order.
  */
 export function assertDifferentKeys(conversations: readonly Requests[], options?: KeyOptions): string[] {
+  if (!Array.isArray(conversations))
+    throw new TypeError(`Expected a list of conversations, got ${nameOf(conversations)}`)
   const keys = conversations.map((requests) => assertOneKey(requests, options))
   const again = keys.findIndex((key, at) => keys.indexOf(key) < at)
   if (again < 0) return keys
@@ -72,7 +84,7 @@ export function assertKeysOnlyTo(
   options?: KeyOptions,
 ): void {
   const allowed = new Set([origins].flat().map((origin) => new URL(origin).origin))
-  const requests = 'requests' in outgoing ? outgoing.requests : outgoing
+  const requests = requestsIn(outgoing, 'what `watchOutgoing` has given')
   for (const request of requests) {
     const [found] = keysOn(request, options)
     if (found === undefined || allowed.has(request.origin)) continue
@@ -94,7 +106,7 @@ function keyOf(request: RecordedRequest, number: number, of: number, options: Ke
 }
 
 function listed(requests: Requests): readonly RecordedRequest[] {
-  return 'requests' in requests ? requests.requests : requests
+  return requestsIn(requests, 'a recorder or a list of its requests')
 }
 
 // A recorded body is read only where it is JSON: anything else carries no field.
