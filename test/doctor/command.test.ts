@@ -8,7 +8,7 @@ import { gateways } from '../../packages/llm-affinity/src/gateways.ts'
 import { runNode } from '../support/child.ts'
 import { against, doctor } from './support/doctor.ts'
 import { startHop } from './support/hops.ts'
-import { startServer } from './support/servers.ts'
+import { completion, STREAM, startServer } from './support/servers.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const ask = ['--base-url', 'http://127.0.0.1:1/v1', '--model', 'm']
@@ -141,6 +141,20 @@ describe('what it sends', () => {
     expect(findings.cut).toBe('time')
     expect(findings.faults).toEqual([])
     expect(performance.now() - begun).toBeLessThan(10_000)
+  })
+
+  it('ends in time where nothing else does: streams stay open, and so does the list of models', async () => {
+    const limits = { all: 1500, arms: 1000, call: 1000 }
+    await using open = await startServer((_, response) => {
+      response.writeHead(200, STREAM).write(completion(null))
+    })
+    const settings = settingsOf(against(open.baseURL), {}) as Settings
+    expect((await examine(settings, { say: () => {} }, limits)).judgement.verdict).toBe('unknown')
+    await using silent = await startServer((request, response) => {
+      if (request.method === 'POST') response.writeHead(502).end()
+    })
+    const others = settingsOf(against(silent.baseURL), {}) as Settings
+    expect((await examine(others, { say: () => {} }, limits)).judgement.verdict).toBe('unhealthy')
   })
 })
 

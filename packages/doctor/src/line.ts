@@ -1,6 +1,7 @@
 import { type AffinityOptions, type Outcome, Session, withAffinity } from 'llm-affinity'
 import { type Gateway, type GatewayName, gateways } from 'llm-affinity/gateways'
 import { readUsage } from 'llm-affinity/usage'
+import { before } from './before.js'
 import type { Answer } from './calls.js'
 import { faultOf } from './faults.js'
 import type { Event, Message, Speaker } from './speakers.js'
@@ -82,19 +83,6 @@ export function callerAt(place: Place, stamping?: Stamping): Caller {
       const usage = fault === undefined ? await before(place.signal, seen.usage) : undefined
       return answerOf(seen, heard, usage, fault, session?.key)
     },
-  }
-}
-
-// Nothing that is waited for outlives the run.
-async function before<T>(end: AbortSignal, waited: Promise<T> | undefined): Promise<T | undefined> {
-  if (waited === undefined || end.aborted) return undefined
-  const { promise: ended, resolve } = Promise.withResolvers<undefined>()
-  const stop = (): void => resolve(undefined)
-  end.addEventListener('abort', stop, { once: true })
-  try {
-    return await Promise.race([waited, ended])
-  } finally {
-    end.removeEventListener('abort', stop)
   }
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Gateway } from 'llm-affinity/gateways'
 import pLimit from 'p-limit'
+import { before } from './before.js'
 import type { Answer, Call } from './calls.js'
 import { converse, type Length } from './conversation.js'
 import { figuresOf } from './figures.js'
@@ -97,7 +98,11 @@ export async function heedsKey(bench: Bench, gateway: Gateway): Promise<Probes['
 /** Whether calls go elsewhere that come from other addresses, or with other credentials, where such can be had. */
 export async function findOrigin(bench: Bench): Promise<NonNullable<Probes['origin']>> {
   const { place, host, stranger } = bench
-  const addresses = await addressesTo(host).catch(() => [])
+  const addresses =
+    (await before(
+      place.signal,
+      addressesTo(host).catch(() => []),
+    )) ?? []
   const elsewhere = await placesOf(
     bench,
     addresses.map((address) => [callerAt({ ...place, send: fetchFrom(address) }), prose(SHORT.opening)]),
