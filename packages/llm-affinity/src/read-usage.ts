@@ -68,7 +68,16 @@ class Ends {
   #hasGap = false
 
   add(bytes: Uint8Array): void {
-    for (let from = 0; from < bytes.length; from += TAIL) this.#keep(bytes.subarray(from, from + TAIL))
+    if (bytes.length <= TAIL) {
+      this.#keep(bytes)
+      return
+    }
+    const head = Math.max(0, HEAD - this.#length)
+    const tail = Math.max(head, bytes.length - TAIL)
+    this.#keep(bytes.subarray(0, head))
+    this.#hasGap ||= tail > head || this.#length > HEAD
+    this.#length = HEAD
+    this.#keep(bytes.subarray(tail))
   }
 
   #keep(bytes: Uint8Array): void {
@@ -94,6 +103,7 @@ class Ends {
 }
 
 function bytesOf(value: unknown): Uint8Array | undefined {
+  if (value instanceof Uint8Array) return value
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined
 }

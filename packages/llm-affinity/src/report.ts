@@ -134,8 +134,10 @@ export class SessionReport {
     if (last === undefined) return 'first turn'
     const isElsewhere = last.backend !== undefined && turn.backend !== undefined && last.backend !== turn.backend
     if (isMove(outcome) || isElsewhere || last.key !== turn.key) return 'moved'
-    if (began - last.at > this.#cacheLivesMs) return 'idle'
-    return turn.promptTokens < last.promptTokens ? 'prefix changed' : 'unknown'
+    const idle = began - last.at
+    if (idle > this.#cacheLivesMs) return 'idle'
+    // Of calls that overlap, neither is the other's history.
+    return idle >= 0 && turn.promptTokens < last.promptTokens ? 'prefix changed' : 'unknown'
   }
 }
 

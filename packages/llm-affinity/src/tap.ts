@@ -17,11 +17,12 @@ type Look = (returned: unknown, ...args: unknown[]) => unknown
 
 /** Has `watcher` told of all that is read of this response from now on, by whichever of its methods. */
 export function tap(response: object, watcher: Watcher, tapped: WeakSet<object> = new WeakSet()): void {
-  const seesWhole = heard(watcher, (value) => {
-    watcher.whole(value)
-    watcher.over(true)
-  })
-  for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) after(response, name, seesWhole)
+  for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) {
+    hear(response, name, watcher, (value) => {
+      watcher.whole(value)
+      watcher.over(true)
+    })
+  }
   after(response, 'clone', (copy) => {
     tap(Object(copy), watcher.another(), tapped)
     return copy
@@ -42,23 +43,23 @@ export function tap(response: object, watcher: Watcher, tapped: WeakSet<object> 
 function tapStream(stream: ReadableStream, watcher: Watcher, tapped: WeakSet<object>): void {
   if (tapped.has(stream)) return
   tapped.add(stream)
-  const seesPart = heard(watcher, (result) => {
+  const seesPart = (result: unknown): void => {
     const { done, value }: { done?: unknown; value?: unknown } = Object(result)
     if (done) watcher.over(true)
     else watcher.part(value)
-  })
+  }
   const givesUp: Look = (returned) => {
     watcher.over(false)
     return returned
   }
   after(stream, 'getReader', (reader) => {
-    after(reader, 'read', seesPart)
+    hear(reader, 'read', watcher, seesPart)
     after(reader, 'cancel', givesUp)
     return reader
   })
   for (const name of ['values', Symbol.asyncIterator]) {
     after(stream, name, (iterator, options) => {
-      after(iterator, 'next', seesPart)
+      hear(iterator, 'next', watcher, seesPart)
       if (!Object(options).preventCancel) after(iterator, 'return', givesUp)
       return iterator
     })
@@ -106,9 +107,13 @@ function piped(stream: ReadableStream, pipe: (...args: never[]) => unknown, args
   }
 }
 
-// What sees the value of a promise, and is on the way of each network chunk. A new promise, and not one beside it: the
-// failure of a promise that has any handler is nobody's unhandled rejection any more.
-function heard(watcher: Watcher, see: (value: unknown) => void): Look {
+/**
+ * Has `see` see what the promises of this method give from now on. This is on the way of each network chunk. It makes a
+ * new promise, and not one beside it: a failure that anybody handles is no unhandled rejection any more.
+ */
+function hear(on: unknown, name: PropertyKey, watcher: Watcher, see: (value: unknown) => void): void {
+  const method: unknown = Reflect.get(Object(on), name)
+  if (typeof method !== 'function') return
   const passed = (value: unknown): unknown => {
     see(value)
     return value
@@ -117,7 +122,10 @@ function heard(watcher: Watcher, see: (value: unknown) => void): Look {
     watcher.over(true)
     throw error
   }
-  return (promise) => (isPromise(promise) ? promise.then(passed, failed) : promise)
+  put(Object(on), name, function (this: unknown, ...args) {
+    const promise: unknown = Reflect.apply(method, this, args)
+    return isPromise(promise) ? promise.then(passed, failed) : promise
+  })
 }
 
 /** Has `look` see what this method of this object returns from now on, and return it in its place. */

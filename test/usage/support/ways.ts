@@ -11,13 +11,15 @@ export const bodyOf = (response: Response): ReadableStream<Uint8Array> => {
 }
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : String(error))
 export const failure = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'none', nameOf)
-async function readAll(stream: ReadableStream<Uint8Array>): Promise<string> {
+async function readParts(stream: ReadableStream<Uint8Array>): Promise<Uint8Array[]> {
   const parts: Uint8Array[] = []
   const reader = stream.getReader()
   for (let result = await reader.read(); !result.done; result = await reader.read()) parts.push(result.value)
   reader.releaseLock()
-  return text(parts)
+  return parts
 }
+
+const readAll = async (stream: ReadableStream<Uint8Array>): Promise<string> => text(await readParts(stream))
 
 async function readBytes(stream: ReadableStream<Uint8Array>): Promise<string> {
   const parts: Uint8Array[] = []
@@ -56,7 +58,7 @@ export const whole: Record<string, Way> = {
     const reader = bodyOf(response).getReader()
     const first = await reader.read()
     reader.releaseLock()
-    return text([first.value ?? new Uint8Array()]) + (await readAll(bodyOf(response)))
+    return text([first.value ?? new Uint8Array(), ...(await readParts(bodyOf(response)))])
   },
   'reads that do not wait for one another': async (response) => {
     const reader = bodyOf(response).getReader()
@@ -83,7 +85,7 @@ export const whole: Record<string, Way> = {
       parts.push(part)
       break
     }
-    return text(parts) + (await readAll(bodyOf(response)))
+    return text([...parts, ...(await readParts(bodyOf(response)))])
   },
   'an iterator by hand': async (response) => {
     const iterator = bodyOf(response)[Symbol.asyncIterator]()
