@@ -124,7 +124,7 @@ describe('a body that breaks off', () => {
   const ways = Object.entries(whole).filter(([name]) => !name.includes('given up'))
 
   it.each(ways)('fails as without us: %s', async (_name, way) => {
-    server.body = { pieces: [START], headers: STREAM, then: 'breaks off' }
+    server.body = { pieces: [START], headers: STREAM, ending: 'breaks off' }
     const seen: unknown[] = []
     const { fetch: ours, usage } = reading()
     for (const send of [fetch, ours]) seen.push(await outcomeOf(async () => way(await send(server.origin))))
@@ -139,7 +139,7 @@ describe('a call that is aborted', () => {
   const names = ['text', 'getReader', 'for await', 'pipeThrough', 'pipeTo', 'tee, both read', 'clone, both read']
 
   it.each(names)('fails as without us: %s', async (name) => {
-    server.body = { pieces: [START], headers: STREAM, then: 'nothing' }
+    server.body = { pieces: [START], headers: STREAM, ending: 'nothing' }
     const seen: unknown[] = []
     const { fetch: ours, usage } = reading()
     for (const send of [fetch, ours]) {
@@ -158,7 +158,7 @@ describe('a call that is aborted', () => {
 })
 
 it('a failure that nobody looks at is still nobody’s', async () => {
-  server.body = { pieces: [START], headers: STREAM, then: 'breaks off' }
+  server.body = { pieces: [START], headers: STREAM, ending: 'breaks off' }
   for (const send of [fetch, reading().fetch]) {
     for (const read of ['text', 'reader'] as const) {
       const response = await send(server.origin)

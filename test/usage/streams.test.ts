@@ -67,7 +67,7 @@ const streams: readonly Case[] = [
   [
     'usage in every chunk, and cut',
     'chat, streamed',
-    { pieces: everyChunk, headers: EVENTS, then: 'breaks off' },
+    { pieces: everyChunk, headers: EVENTS, ending: 'breaks off' },
     { promptTokens: 120 },
   ],
   ['no [DONE]', 'chat, streamed', streamed(delta('Hi'), event({ choices: [], usage: CHAT })), USAGE],

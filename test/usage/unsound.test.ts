@@ -10,7 +10,6 @@ import {
   event,
   JSONS,
   MESSAGES,
-  message,
   plain,
   RESPONSES,
   SPOOF,
@@ -150,13 +149,13 @@ const nothing: readonly Case[] = [
   [
     'an object that breaks off',
     'chat',
-    { pieces: ['{"usage":{"prompt_to'], headers: JSONS, then: 'breaks off' },
+    { pieces: ['{"usage":{"prompt_to'], headers: JSONS, ending: 'breaks off' },
     undefined,
   ],
   [
     'a stream that breaks off',
     'chat, streamed',
-    { pieces: [delta('Hi'), 'data: {"choi'], headers: EVENTS, then: 'breaks off' },
+    { pieces: [delta('Hi'), 'data: {"choi'], headers: EVENTS, ending: 'breaks off' },
     undefined,
   ],
 ]

@@ -55,7 +55,7 @@ describe.each(LOOKS)('%s', (_, looks) => {
   })
 
   it.each(Object.entries(partly))('gives up as without us: %s', async (_name, way) => {
-    server.body = { pieces: PIECES.slice(0, 1), headers: STREAM, then: 'nothing' }
+    server.body = { pieces: PIECES.slice(0, 1), headers: STREAM, ending: 'nothing' }
     const seen: Seen[] = []
     const { fetch: ours, usage } = reading()
     for (const send of [fetch, ours]) {

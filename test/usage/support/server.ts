@@ -10,7 +10,7 @@ export interface Body {
   readonly status?: number
   readonly headers?: Readonly<Record<string, string>>
   /** What comes after the last piece. Default: the end. */
-  readonly then?: 'breaks off' | 'nothing'
+  readonly ending?: 'breaks off' | 'nothing'
 }
 
 /** A server that answers every request with the same body. */
@@ -42,7 +42,7 @@ export async function bodyServer(): Promise<BodyServer> {
   return made
 }
 
-async function send(response: ServerResponse, { pieces, status = 200, headers, then }: Body): Promise<void> {
+async function send(response: ServerResponse, { pieces, status = 200, headers, ending }: Body): Promise<void> {
   response.writeHead(status, headers)
   response.flushHeaders()
   for (const piece of pieces) {
@@ -51,6 +51,6 @@ async function send(response: ServerResponse, { pieces, status = 200, headers, t
     await new Promise((resolve) => response.write(piece, resolve))
     await turn()
   }
-  if (then === 'breaks off') response.destroy()
-  else if (then === undefined) response.end()
+  if (ending === 'breaks off') response.destroy()
+  else if (ending === undefined) response.end()
 }
