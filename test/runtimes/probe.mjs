@@ -9,6 +9,7 @@ import {
   runWithSession,
   Session,
 } from 'llm-affinity'
+import { readUsage } from 'llm-affinity/usage'
 
 const ID = 'conversation-42'
 const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
@@ -41,6 +42,27 @@ const calls = {
     new Request(url, { headers: json, body: streamOf('{"a":1}'), duplex: 'half', ...init }),
   ],
   'no body': (url, { method: _, ...init }) => [url, { ...init }],
+}
+
+async function textOf(parts) {
+  let text = ''
+  const decoder = new TextDecoder()
+  for await (const part of parts) text += decoder.decode(part, { stream: true })
+  return text
+}
+
+// The ways in which SDKs and their callers read a stream.
+const reads = {
+  text: (response) => response.text(),
+  bytes: async (response) => new TextDecoder().decode(await response.arrayBuffer()),
+  'for await': (response) => textOf(response.body),
+  reader: ({ body }) => {
+    const reader = body.getReader()
+    return textOf({ [Symbol.asyncIterator]: () => ({ next: () => reader.read() }) })
+  },
+  pipe: ({ body }) => textOf(body.pipeThrough(new TransformStream())),
+  tee: async ({ body }) => (await Promise.all(body.tee().map(textOf)))[1],
+  clone: async (response) => (await Promise.all([response.clone(), response].map((each) => each.text())))[0],
 }
 
 function fetchOf(affinity) {
@@ -163,6 +185,22 @@ export const cases = {
     undo()
     await both()
     return fetch === before
+  },
+
+  /** What is read of an answer and what is seen of it, by each way to read it. */
+  async usage({ url }) {
+    const seen = {}
+    for (const [name, read] of Object.entries(reads)) {
+      let usage
+      const onOutcome = (_outcome, response) => {
+        usage = readUsage(response)
+      }
+      const send = affinityFetch({ session: new Session(ID), onOutcome })
+      const bare = await read(await fetch(url))
+      const text = await read(await send(url))
+      seen[name] = { isSame: text === bare && text !== '', usage: await usage }
+    }
+    return seen
   },
 
   /** A key that has to be hashed, and a random one: what needs the platform's or our own cryptography. */

@@ -201,6 +201,22 @@ describe.each(runtimes)('$title', (runtime) => {
     expect(keysAt(home)).toEqual([KEY, KEY, KEY, undefined, undefined])
   })
 
+  it('sees usage by every way that a stream is read, and changes nothing of it', async () => {
+    const usage = { prompt_tokens: 120, prompt_tokens_details: { cached_tokens: 100 } }
+    const body = `: Grüße\n\ndata: ${JSON.stringify({ choices: [], usage })}\n\ndata: [DONE]\n\n`
+    home.script(...Array(14).fill({ status: 200, headers: { 'content-type': 'text/event-stream' }, body }))
+    const seen = { isSame: true, usage: { promptTokens: 120, cachedTokens: 100 } }
+    expect(await probe.run('usage', { url: home.baseURL })).toEqual({
+      text: seen,
+      bytes: seen,
+      'for await': seen,
+      reader: seen,
+      pipe: seen,
+      tee: seen,
+      clone: seen,
+    })
+  })
+
   describe.each(STATUSES)('a %d', (status) => {
     it.each(FORMS)('goes where it would have gone, and our key only home: %s', async (form) => {
       const away = `${foreign.origin}/elsewhere`

@@ -81,12 +81,13 @@ function tapStream(stream: ReadableStream, watcher: Watcher, tapped: WeakSet<obj
 // sooner than it is read itself; but for the first part, since a body counts as used as soon as it is piped.
 function piped(stream: ReadableStream, pipe: (...args: never[]) => unknown, args: unknown[]): unknown {
   const reader = stream.getReader()
-  let first: ReturnType<typeof reader.read> | undefined
+  let first: ReturnType<typeof reader.read> | 'taken' | undefined
   const relay = new ReadableStream(
     {
       async pull(controller) {
-        const { done, value } = await (first ?? reader.read())
-        first = undefined
+        const reading = typeof first === 'object' ? first : reader.read()
+        first = 'taken'
+        const { done, value } = await reading
         if (!done) return controller.enqueue(value)
         reader.releaseLock()
         controller.close()
@@ -100,10 +101,11 @@ function piped(stream: ReadableStream, pipe: (...args: never[]) => unknown, args
     return isPromise(returned) ? returned.finally(() => reader.releaseLock()) : returned
   } finally {
     // Only a pipe that is refused leaves it unlocked.
-    if (relay.locked) {
+    if (!relay.locked) reader.releaseLock()
+    else if (first === undefined) {
       first = reader.read()
       first.catch(() => {})
-    } else reader.releaseLock()
+    }
   }
 }
 
