@@ -38,9 +38,10 @@ function inserted(
   [name = '', ...inner]: readonly string[],
   value: string,
 ): string | undefined {
-  // Most bodies do not have the word anywhere, and to look for a word is much cheaper than to walk: most of all for one
-  // that begins with what prose seldom has.
-  const at = text.includes(name.slice(Math.max(0, name.indexOf('_'))), open) ? memberAt(text, open, name) : -1
+  // Most bodies do not have the name anywhere, and to look for one is much cheaper than to walk: most of all for one that
+  // begins with what prose seldom has. In prose that speaks of it, a quote behind it is escaped.
+  const end = `${name.slice(Math.max(0, name.indexOf('_')))}"`
+  const at = text.includes(end, open) ? memberAt(text, open, name) : -1
   if (Number.isNaN(at)) return text
   if (at >= 0) return inner.length > 0 && text[at] === '{' ? inserted(text, at, inner, value) : undefined
   const nested = inner.reduceRight((json, each) => `{"${each}":${json}}`, `"${value}"`)
