@@ -86,6 +86,10 @@ describe('the table', () => {
       affinityHeaders('http://gateway:4000', { session: speaker, gateway: 'dynamo' })
     expect(of(session)).toEqual({ 'x-dynamo-session-id': session.key })
     expect(of(child)).toEqual({ 'x-dynamo-session-id': child.key, 'x-dynamo-parent-session-id': session.key })
+    // No key, and no hash of none.
+    const gateway = { name: 'ours', headers: ['x-ours'], parent: 'x-parent', value: /^.{1,32}$/ }
+    const orphan = new Session('').child()
+    expect(affinityHeaders('http://gateway:4000', { session: orphan, gateway })).toEqual({ 'x-ours': orphan.key })
   })
 })
 
