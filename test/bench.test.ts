@@ -15,6 +15,7 @@ const NAMES = [
   'fetch-request',
   'fetch-object',
   'undici-in-scope',
+  'body-2mb',
   'with-options',
   'otel-undici',
 ]

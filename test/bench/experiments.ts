@@ -1,3 +1,4 @@
+import { body } from './cases/body.ts'
 import { fetchObject, fetchRequest, fetchString } from './cases/fetch.ts'
 import { otelUndici } from './cases/otel.ts'
 import { anthropicInScope, openaiInScope, openaiOutOfScope, withOptions } from './cases/sdk.ts'
@@ -12,6 +13,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   'fetch-request': fetchRequest,
   'fetch-object': fetchObject,
   'undici-in-scope': undiciInScope,
+  'body-2mb': body,
   'with-options': withOptions,
   'otel-undici': otelUndici,
 }
