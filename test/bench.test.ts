@@ -17,6 +17,8 @@ const NAMES = [
   'undici-in-scope',
   'body-2mb',
   'with-options',
+  'usage-100k',
+  'usage-answer',
   'otel-undici',
 ]
 

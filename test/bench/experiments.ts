@@ -3,6 +3,7 @@ import { fetchObject, fetchRequest, fetchString } from './cases/fetch.ts'
 import { otelUndici } from './cases/otel.ts'
 import { anthropicInScope, openaiInScope, openaiOutOfScope, withOptions } from './cases/sdk.ts'
 import { undiciInScope } from './cases/undici.ts'
+import { usageAnswer, usageLong } from './cases/usage.ts'
 import type { Experiment } from './pairs.ts'
 
 export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = {
@@ -15,5 +16,7 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   'undici-in-scope': undiciInScope,
   'body-2mb': body,
   'with-options': withOptions,
+  'usage-100k': usageLong,
+  'usage-answer': usageAnswer,
   'otel-undici': otelUndici,
 }
