@@ -1,5 +1,8 @@
 import { runWithSession } from 'llm-affinity'
+import { affinityInterceptor } from 'llm-affinity/undici'
 import { redirectTo } from 'llm-affinity-testkit'
+import * as undici8 from 'undici'
+import * as undici7 from 'undici7'
 import { describe, expect, it } from 'vitest'
 import { recorder } from '../support/recorder.ts'
 import { seams } from '../support/seams.ts'
@@ -22,3 +25,22 @@ describe.each(seams.filter((seam) => seam.redirects))('$name', (seam) => {
     expect(new Set(keysAt(foreign))).toEqual(new Set([undefined]))
   })
 })
+
+it.each<[string, typeof undici8]>([
+  ['8', undici8],
+  ['7', undici7 as unknown as typeof undici8],
+])(
+  'stamps a call of the session’s own to where a redirect has led before: undici %s under its fetch',
+  async (_version, u) => {
+    const dispatcher = new u.Agent().compose(affinityInterceptor())
+    const call = (url: string) => runWithSession('conversation-42', () => u.fetch(url, { dispatcher }))
+    for (let i = 0; i < 3; i++) {
+      home.script(redirectTo(`${foreign.origin}/away`))
+      await (await call(`${home.origin}/v1/models`)).text()
+      await (await call(`${foreign.origin}/v1/models`)).text()
+    }
+    await dispatcher.close()
+    const [away, own] = [undefined, 'conversation-42']
+    expect(keysAt(foreign)).toEqual([away, own, away, own, away, own])
+  },
+)
