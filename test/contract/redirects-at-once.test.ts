@@ -1,4 +1,4 @@
-import { runWithSession } from 'llm-affinity'
+import { runWithSession, Session } from 'llm-affinity'
 import { affinityInterceptor } from 'llm-affinity/undici'
 import { redirectTo } from 'llm-affinity-testkit'
 import * as undici8 from 'undici'
@@ -33,7 +33,8 @@ it.each<[string, typeof undici8]>([
   'stamps a call of the session’s own to where a redirect has led before: undici %s under its fetch',
   async (_version, u) => {
     const dispatcher = new u.Agent().compose(affinityInterceptor())
-    const call = (url: string) => runWithSession('conversation-42', () => u.fetch(url, { dispatcher }))
+    const session = new Session('conversation-42')
+    const call = (url: string) => session.run(() => u.fetch(url, { dispatcher }))
     for (let i = 0; i < 3; i++) {
       home.script(redirectTo(`${foreign.origin}/away`))
       await (await call(`${home.origin}/v1/models`)).text()
