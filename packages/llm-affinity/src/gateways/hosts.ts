@@ -1,0 +1,11 @@
+import type { Gateway } from './gateway.js'
+import { gateways } from './table.js'
+
+/** The known gateway that lives at a host, which is in lower case. */
+export function gatewayAt(host: string): Gateway | undefined {
+  const isHost = (known: string): boolean => {
+    const [start = '', end] = known.split('*')
+    return end === undefined ? host === known : host.startsWith(start) && host.endsWith(end)
+  }
+  return [...gateways.values()].find(({ hosts }) => hosts?.some(isHost))
+}

@@ -1,0 +1,114 @@
+// Rows that users write, checked once, at set-up.
+
+import { expected, kind, quoted } from '../util/errors.js'
+import type { Gateway } from './gateway.js'
+import { type GatewayName, gateways } from './table.js'
+
+type Is = (value: unknown) => boolean
+/** What a member is to be, and whether it is. */
+type Check = readonly [what: string, is: Is]
+type Checks = Readonly<Record<string, Check>>
+
+// What frames a request or proves who sends it.
+const RESERVED =
+  /^(authorization|connection|cookie|expect|host|keep-alive|te|trailer|transfer-encoding|upgrade|(content|proxy|sec)-.*)$/i
+const HASHED = '0123456789abcdef'.repeat(2)
+const PATTERN = 'a RegExp without the flags g and y'
+const NEEDED = ['name', 'headers', 'field', 'paths']
+
+const isHeader = textOf(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/)
+// These two flags make an answer depend on the one before.
+const isPattern = (value: unknown): value is RegExp => value instanceof RegExp && !/[gy]/.test(value.flags)
+const header: Check = ['a header name', isHeader]
+const free: Check = [
+  'a header name that is free to carry a key',
+  (value) => isHeader(value) && !RESERVED.test(String(value)),
+]
+const headers = listOf(header)
+const flag: Check = ['true or false', (value) => value === true || value === false]
+
+const ROW: Checks = {
+  name: ['a string that is not empty', textOf(/./)],
+  headers: listOf(free, 0),
+  parent: free,
+  body: objectOf('body', {
+    field: ['a name', textOf(/^[\w-]+$/)],
+    paths: listOf(['a path such as "/chat/completions"', textOf(/^\/[^?#]*$/)]),
+  }),
+  keyPattern: [`${PATTERN}, which 32 hex characters match`, (value) => isPattern(value) && value.test(HASHED)],
+  hosts: listOf(['a host such as "*.example.com"', textOf(/^[a-z0-9.-]*\*?[a-z0-9.-]*[a-z0-9]$/)]),
+  requiresKey: flag,
+  pinsPerModel: flag,
+  evidence: objectOf('evidence', {
+    outcome: header,
+    outcomeValues: [
+      'an object of outcomes',
+      (value) => isObject(value) && Object.values(value).every(textOf(/^(hit|miss|repin|moved|disabled|unknown)$/)),
+    ],
+    backend: ['a header name, or a list of them', (value) => headers[1]([value].flat())],
+    backendPattern: [PATTERN, isPattern],
+    ambiguous: flag,
+    source: header,
+    echo: header,
+    model: header,
+    retryHeaders: headers,
+    failureHeaders: headers,
+  }),
+}
+
+/**
+ * The row of a name, or a copy of a user's own.
+ *
+ * @throws TypeError that says what is wrong with it.
+ */
+export function resolveGateway(gateway: GatewayName | Gateway): Gateway {
+  if (typeof gateway === 'string') {
+    const known: Gateway | undefined = gateways.get(gateway)
+    if (known !== undefined) return known
+    throw expected(`\`gateway\` to be one of ${[...gateways.keys()].join(', ')}, or a row of your own`, quoted(gateway))
+  }
+  if (!isObject(gateway)) throw expected('`gateway` to be a name or a row', kind(gateway))
+  check('gateway', gateway, ROW)
+  // Twice would be two header lines on undici.
+  const names = new Set(gateway.headers.map((name) => name.toLowerCase()))
+  const parent = gateway.parent?.toLowerCase()
+  if (names.size === 0 && gateway.body === undefined)
+    throw expected('`gateway` to have a header or a `body`', 'neither')
+  if (parent !== undefined && names.has(parent))
+    throw expected('`gateway.parent` to be none of its headers', quoted(parent))
+  // Copied, so that a row changed later does not change what goes out. jsdom has no structuredClone.
+  const copy = globalThis.structuredClone?.(gateway) ?? gateway
+  return { ...copy, headers: [...names], ...(parent !== undefined && { parent }) }
+}
+
+/** Returns true, or throws. */
+function check(of: string, given: object, checks: Checks): boolean {
+  for (const name of new Set([...Object.keys(checks), ...Object.keys(given)])) {
+    const value: unknown = Reflect.get(given, name)
+    const [what, is] = (Object.hasOwn(checks, name) && checks[name]) || []
+    if (is === undefined) throw expected(`\`${of}\` to have only ${Object.keys(checks).join(', ')}`, quoted(name))
+    if (value === undefined ? NEEDED.includes(name) : !is(value)) {
+      throw expected(
+        `\`${of}.${name}\` to be ${what}`,
+        Array.isArray(value) ? `[${value.map(quoted).join(', ')}]` : quoted(value),
+      )
+    }
+  }
+  return true
+}
+
+function objectOf(name: string, checks: Checks): Check {
+  return ['an object', (value) => isObject(value) && check(`gateway.${name}`, value, checks)]
+}
+
+function listOf([what, is]: Check, least = 1): Check {
+  return [`a list, each ${what}`, (value) => Array.isArray(value) && value.length >= least && value.every(is)]
+}
+
+function textOf(form: RegExp): Is {
+  return (value) => typeof value === 'string' && form.test(value)
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

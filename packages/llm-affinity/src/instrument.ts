@@ -1,0 +1,2 @@
+// The entry "llm-affinity/instrument".
+export { instrument } from './integrations/instrument.js'

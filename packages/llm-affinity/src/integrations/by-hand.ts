@@ -1,0 +1,28 @@
+import { activeScope } from '../session/scope.js'
+import { type AffinityOptions, policyOf } from '../stamping/options.js'
+import { stampFor } from '../stamping/stamp.js'
+import { expected, quoted } from '../util/errors.js'
+import { parseUrl } from '../util/url.js'
+
+/**
+ * The headers that a call to `url` made now would be stamped with, for what no seam reaches: a WebSocket handshake, a
+ * job for a queue, a per-call header. Empty without a session, and where `url` is none of `origins`. A ws(s) URL counts
+ * as the http(s) one of the same host. A gateway that takes the key in the body alone has no headers.
+ *
+ * @throws TypeError when the URL is none, or an option is wrong.
+ *
+ * @example
+ * await model.invoke(messages, { options: { headers: affinityHeaders(baseURL) } })
+ */
+export function affinityHeaders(url: string | URL, options: AffinityOptions = {}): Record<string, string> {
+  const policy = policyOf(options)
+  const target = parseUrl(String(url).replace(/^ws(?=s?:)/i, 'http'))
+  if (target === null || !target.protocol.startsWith('http')) {
+    throw expected('`url` to be an http(s) or ws(s) URL such as "http://gateway:4000/v1"', quoted(url))
+  }
+  const scope = activeScope(policy.session)
+  const gateway = policy.targetFor(target.href)?.gateway
+  const stamp = scope && gateway && stampFor(scope, gateway)
+  const parent = stamp?.parent ? [stamp.parent] : []
+  return stamp ? Object.fromEntries([...gateway.headers.map((name) => [name, stamp.key]), ...parent]) : {}
+}

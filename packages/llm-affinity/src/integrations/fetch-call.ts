@@ -1,0 +1,149 @@
+// One call of the fetch integration: what its caller handed over, read as the platform reads it, and what goes out instead.
+
+import type { GuardedCall } from '../session/call-scope.js'
+import type { DetachedScope } from '../session/scope.js'
+import type { Session } from '../session/session.js'
+import { withField } from '../stamping/json-field.js'
+import type { Policy } from '../stamping/options.js'
+import { changedHeaders, hasGetter, isSteady, stampHeaders } from '../stamping/request-headers.js'
+import { signsBody } from '../stamping/signed-body.js'
+import { type Stamp, stampFor, type Target } from '../stamping/stamp.js'
+import { type Fetch, isGuarded } from './platform-fetch.js'
+import { isSafe } from './redirects.js'
+
+/** A call as it goes out, and what it takes to send it again. */
+export interface Call extends GuardedCall {
+  readonly policy: Policy
+  readonly scope: Session | DetachedScope
+  readonly target: Target
+  readonly stamp: Stamp
+  readonly input: string | URL | Request
+  readonly init: RequestInit
+  /** What came, with nothing of ours. */
+  readonly given: RequestInit
+  readonly url: string
+  /** Whether redirects are ours to follow. */
+  readonly follows: boolean
+  /** The body of a Request, whose sending uses it up. */
+  readonly spare: Request | undefined
+}
+
+const REDIRECTS: unknown[] = ['follow', 'manual', 'error']
+const NO_REFERRER: unknown[] = [undefined, '', 'about:client']
+
+/**
+ * The call to make of these arguments, or undefined where they are to go out as they came. That includes what another
+ * reader might read otherwise, or could not read again.
+ */
+export function callOf(
+  policy: Policy,
+  scope: Session | DetachedScope,
+  send: Fetch,
+  input: string | URL | Request,
+  init?: RequestInit,
+): Call | undefined {
+  const request = isRequest(input) ? input : undefined
+  if (request === undefined && typeof input !== 'string' && !('href' in Object(input))) return undefined
+  const url = request === undefined ? String(input) : request.url
+  const target = policy.targetFor(url)
+  const stamp = target && stampFor(scope, target.gateway)
+  if (target === undefined || stamp === undefined || !isDictionary(init)) return undefined
+  const given = members(init, request)
+  const { redirect = request?.redirect ?? 'follow', integrity = request?.integrity, mode = request?.mode } = given
+  const { headers = request?.headers, referrer = request?.referrer } = given
+  if (!REDIRECTS.includes(redirect) || !NO_REFERRER.includes(referrer) || !isSteady(headers)) return undefined
+  const written = write(target, stamp, headers, given.body)
+  if (written === undefined) return undefined
+  const follows = redirect === 'follow' && (Object.hasOwn(written, 'body') || !isLeftTo(send, given))
+  // What cannot be followed by hand as the platform would: a redirect's body would be held against the digest, and its
+  // answer be opaque.
+  if (follows && (integrity || mode === 'no-cors')) return undefined
+  // Not by its body: in Deno, to look at that is to turn it into a stream.
+  const isReused = follows && request !== undefined && (given.body ?? null) === null && !isSafe(request.method)
+  return {
+    names: target.gateway.headers,
+    key: stamp.key,
+    parent: stamp.parent,
+    origin: target.origin,
+    allows: (origin) => origin === target.origin || policy.isNamed(origin),
+    crossed: false,
+    isCreated: false,
+    isTracked: false,
+    isOver: false,
+    policy,
+    scope,
+    target,
+    stamp,
+    input,
+    init: follows ? { ...given, ...written, redirect: 'manual' } : { ...given, ...written },
+    given,
+    url,
+    follows,
+    spare: isReused && !request.bodyUsed ? request.clone() : undefined,
+  }
+}
+
+// Whether redirects may be left to this fetch. A dispatcher in the init may be of any make.
+function isLeftTo(send: Fetch, given: RequestInit): boolean {
+  return !('dispatcher' in given) && isGuarded(send)
+}
+
+/** The members of an init that carry the key, or undefined where nothing is to be written. */
+export function write(
+  { gateway, field }: Target,
+  stamp: Stamp,
+  given: unknown,
+  body: unknown,
+): RequestInit | undefined {
+  const isInBody = field !== undefined && typeof body === 'string'
+  if (!isInBody && gateway.headers.length === 0) return undefined
+  const headers = stampHeaders(given, { names: gateway.headers, key: stamp.key, parent: stamp.parent })
+  if (headers === undefined || !isInBody) return headers && { headers }
+  const all = new Headers(headers)
+  const text = /json/i.test(all.get('content-type') ?? '') && !signsBody(all) ? withField(body, field, stamp.key) : body
+  if (text === undefined || (text === body && gateway.headers.length === 0)) return undefined
+  const length = all.get('content-length')
+  if (length === null || text === body) return { headers, body: text }
+  // What is added is ASCII.
+  return { headers: changedHeaders(headers, ['content-length'], `${+length + text.length - body.length}`), body: text }
+}
+
+export function isRequest(input: string | URL | Request): input is Request {
+  return typeof input === 'object' && input !== null && 'headers' in input && 'clone' in input
+}
+
+// What a Request says of itself that the hops of its redirects keep.
+const INHERITED =
+  'method headers signal mode credentials cache referrer referrerPolicy integrity keepalive priority'.split(' ')
+const MEMBERS = [...INHERITED, ...'body redirect duplex window dispatcher'.split(' ')]
+
+/** What the hops of a redirected Request keep of it. */
+export function inherited(request: Request): RequestInit {
+  return read(request, INHERITED)
+}
+
+// As the platform reads an init: each member once, by its name, whomever it is inherited from. What else it has is another
+// fetch's business.
+function members(init: RequestInit | undefined, request: Request | undefined): RequestInit {
+  const given = init === undefined ? {} : read(init, [...MEMBERS, ...Object.keys(init)])
+  // An init with any member resets these.
+  if (request !== undefined && Object.keys(given).length === 0) {
+    Object.assign(given, read(request, ['referrer', 'referrerPolicy']))
+  }
+  return given
+}
+
+// Null is for each fetch to judge.
+function isDictionary(init: unknown): boolean {
+  return init === undefined || (init === Object(init) && !hasGetter(init as object))
+}
+
+function read(from: object, names: readonly string[]): RequestInit {
+  const found: Record<string, unknown> = {}
+  for (const name of names) {
+    if (Object.hasOwn(found, name)) continue
+    const value: unknown = Reflect.get(from, name)
+    if (value !== undefined) found[name] = value
+  }
+  return found
+}

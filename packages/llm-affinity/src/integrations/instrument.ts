@@ -1,0 +1,214 @@
+import { hasListeners, recordOutcomeInContext } from '../outcomes/outcomes.js'
+import { isCallScope } from '../session/call-scope.js'
+import { type Context, capture, current, enter, leave } from '../session/context.js'
+import { activeScope } from '../session/scope.js'
+import { bindHandler, type CreatedRequest } from '../stamping/guard.js'
+import { type AffinityOptions, policyWithOrigins } from '../stamping/options.js'
+import type { Origins } from '../stamping/origins.js'
+import { isIn } from '../stamping/request-headers.js'
+import { type Stamp, stampFor, type Target } from '../stamping/stamp.js'
+import { builtin } from '../util/builtin.js'
+import { originOf, parseUrl } from '../util/url.js'
+import { warnOnce } from '../util/warn.js'
+import { patchGlobalFetch } from './global-fetch.js'
+
+/** A request of undici, which can be given one more header until it is written. */
+interface UndiciRequest extends CreatedRequest {
+  readonly method?: unknown
+  addHeader(name: string, value: string): void
+}
+
+/** A ClientRequest of node:http, as far as we use it. */
+interface HttpRequest {
+  readonly protocol: string
+  readonly host: string
+  readonly path: string
+  readonly socketPath?: string
+  readonly agent?: HttpAgent | null
+  readonly headersSent: boolean
+  getHeader(name: string): unknown
+  hasHeader(name: string): boolean
+  setHeader(name: string, value: string): void
+}
+
+/** An agent of node:http: its connections and what waits for one, by names that begin with `host:port:`. */
+interface HttpAgent {
+  readonly sockets?: object
+  readonly requests?: object
+}
+
+type Subscriber = (message: unknown) => void
+
+interface DiagnosticsChannel {
+  subscribe(name: string, subscriber: Subscriber): void
+  unsubscribe(name: string, subscriber: Subscriber): void
+}
+
+/**
+ * Stamps the requests of the whole process, without touching a client: everything that comes down to undici, as the global
+ * `fetch` does, or to `node:http` and `node:https`, also of clients that were made before. For code that takes neither a
+ * client nor a fetch; where you hold the client, `withAffinity` reaches more.
+ *
+ * - A request carries the key of the session in whose scope it is made, where its own origin is one of `origins` and the
+ *   caller has set no header of the gateway. Each hop of a redirect and each retry is a request of its own.
+ * - What waits in the queue of an undici pool (`connections`, undici up to 8.11) is made in no session's scope, and is not
+ *   stamped. Neither are requests of `node:http` whose headers are given as a list, nor `node:http2`.
+ * - Only headers are written: a gateway that takes the key in the body gets none.
+ * - Two of them, or one beside another integration, never stamp twice.
+ * - On runtimes other than Node only the global `fetch` is reached, as by `patchGlobalFetch`, with one warning. Node before
+ *   22.12 does not announce requests of `node:http` in time.
+ *
+ * @param options.origins Required: what is not named is never touched.
+ * @returns The undo, which may be called more than once.
+ * @throws TypeError when an option is wrong or `origins` is missing.
+ *
+ * @example
+ * const undo = instrument({ origins: ['http://gateway:4000'] })
+ */
+export function instrument(options: AffinityOptions & { readonly origins: Origins }): () => void {
+  const policy = policyWithOrigins(options, "instrument({ origins: ['http://gateway:4000'] })")
+  const channels = isNode() ? builtin<DiagnosticsChannel>('node:diagnostics_channel') : undefined
+  if (channels?.subscribe === undefined) {
+    warnOnce('on this runtime, instrument reaches the global fetch alone: what else sends requests is not stamped')
+    return patchGlobalFetch(options)
+  }
+  if (!announcesHttp()) warnOnce('Node before 22.12 does not announce requests of node:http: those are not stamped')
+
+  /** What to write into a request made now, and where to. Undefined: nothing. */
+  function callFor(url: string, has: (names: readonly string[]) => boolean): Call | undefined {
+    const target = policy.targetFor(url)
+    if (target === undefined || target.gateway.headers.length === 0 || has(target.gateway.headers)) return undefined
+    // Sockets are opened in the scope of a call, and what is not the call's may be made there.
+    const scope = isCallScope(current()) ? undefined : activeScope(policy.session)
+    const stamp = scope && stampFor(scope, target.gateway)
+    return stamp && { target, stamp, context: hasListeners(policy.onOutcome) ? capture() : undefined }
+  }
+
+  function report({ target, stamp, context }: Call, status: unknown, headers: unknown): void {
+    recordOutcomeInContext(context, { target, stamp, body: undefined }, status, headers, policy.onOutcome)
+  }
+
+  function onUndici({ request }: { request: UndiciRequest }): void {
+    const origin = originOf(request.origin)
+    if (origin === undefined || !policy.isNamed(origin) || request.method === 'CONNECT') return
+    const { headers } = request
+    const has = (names: readonly string[]): boolean => headers.some((each, i) => i % 2 === 0 && isIn(names, each))
+    const call = callFor(`${origin}${String(request.path)}`, has)
+    // Without a stamp, too: else a retry of it would be made in the scope of whoever opened the socket.
+    const isBound = bindHandler(request, current(), {
+      answered: (status, answer) => {
+        if (call !== undefined) report(call, status, answer)
+      },
+      ended: () => {},
+    })
+    if (call !== undefined && isBound) write(call, has, (name, key) => request.addHeader(name, key))
+  }
+
+  // What a pool's queue holds is made from the events of a socket, whose scope is that of whoever opened it.
+  function onConnected({ connectParams, socket }: { connectParams: ConnectParams; socket: Emitter }): void {
+    const origin = originOf(`${connectParams.protocol}//${connectParams.host}`)
+    if (origin === undefined || !policy.isNamed(origin)) return
+    const { emit } = socket
+    const outside = enter(undefined, capture)
+    socket.emit = (...args) => outside.runInAsyncScope(emit, socket, ...args)
+    leave()
+  }
+
+  const calls = new WeakMap<object, Call>()
+
+  function onHttp({ request }: { request: HttpRequest }): void {
+    if (request.socketPath !== undefined || request.headersSent) return
+    const host = String(request.getHeader('host') ?? request.host)
+    const origin = originOf(`${request.protocol}//${host}`)
+    // A Host header of the caller's own says nothing about where the request goes.
+    const url = origin === undefined ? undefined : parseUrl(origin)
+    if (origin === undefined || url?.hostname !== hostnameOf(request.host)) return
+    if (!policy.isNamed(origin) || !connectsTo(request, url.port || (url.protocol === 'https:' ? '443' : '80'))) return
+    const has = (names: readonly string[]): boolean => names.some((name) => request.hasHeader(name))
+    const call = callFor(`${origin}${request.path}`, has)
+    if (call === undefined) return
+    write(call, has, (name, key) => request.setHeader(name, key))
+    calls.set(request, call)
+  }
+
+  function onHttpAnswer({ request, response }: { request: object; response: HttpResponse }): void {
+    const call = calls.get(request)
+    if (call !== undefined) report(call, response.statusCode, response.headers)
+  }
+
+  const subscribers: Readonly<Record<string, Subscriber>> = {
+    'undici:request:create': safely(onUndici),
+    'undici:client:connected': safely(onConnected),
+    'http.client.request.created': safely(onHttp),
+    'http.client.response.finish': safely(onHttpAnswer),
+  }
+  for (const [name, subscriber] of Object.entries(subscribers)) channels.subscribe(name, subscriber)
+  return () => {
+    for (const [name, subscriber] of Object.entries(subscribers)) channels.unsubscribe?.(name, subscriber)
+  }
+}
+
+// Bun and Deno have the channels, too, but their own fetch announces nothing there.
+function isNode(): boolean {
+  const { process, Bun, Deno }: { process?: NodeJS.Process; Bun?: unknown; Deno?: unknown } = globalThis
+  return Bun === undefined && Deno === undefined && process?.versions?.undici !== undefined
+}
+
+function announcesHttp(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  return major > 22 || (major === 22 && minor >= 12)
+}
+
+interface Call {
+  readonly target: Target
+  readonly stamp: Stamp
+  readonly context: Context | undefined
+}
+
+interface ConnectParams {
+  readonly protocol: unknown
+  readonly host: unknown
+}
+
+interface Emitter {
+  emit: (...args: unknown[]) => unknown
+}
+
+interface HttpResponse {
+  readonly statusCode?: number
+  readonly headers: object
+}
+
+function write(
+  { target, stamp: { key, parent } }: Call,
+  has: (names: readonly string[]) => boolean,
+  add: (name: string, value: string) => void,
+): void {
+  const isParentSet = parent !== undefined && has([parent[0]])
+  for (const name of target.gateway.headers) add(name, key)
+  if (parent !== undefined && !isParentSet) add(parent[0], parent[1])
+}
+
+// As a URL has it: an IPv6 address in brackets.
+function hostnameOf(host: string): string {
+  return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host.toLowerCase()
+}
+
+// A request does not have its port: a Host header may be the caller's own or lack it. Node's agents do. Which of several
+// ports of one host it is, they do not tell.
+function connectsTo({ agent, host }: HttpRequest, port: string): boolean {
+  const lists = [agent?.sockets, agent?.requests]
+  const names = lists.flatMap((list) => Object.keys(list ?? {})).filter((name) => name.startsWith(`${host}:`))
+  return names.length === 0 || names.some((name) => name.startsWith(`${host}:${port}:`))
+}
+
+// What a subscriber throws ends the process.
+function safely<Message>(subscriber: (message: Message) => void): Subscriber {
+  return (message) => {
+    try {
+      subscriber(message as Message)
+    } catch {
+      warnOnce('a fault of its own kept a request from being stamped. The request was sent without a key')
+    }
+  }
+}

@@ -1,0 +1,158 @@
+import { type AffinityOptions, checkAffinityOptions, policyOf } from '../stamping/options.js'
+import { expected, kind } from '../util/errors.js'
+import { stampingFetch } from './fetch.js'
+import type { Fetch } from './platform-fetch.js'
+
+/** What a client must have to be copied with another fetch: what OpenAI, Anthropic, Groq, Together and their likes have. */
+interface Copyable {
+  readonly baseURL: string
+  readonly fetch: Fetch
+  withOptions(options: object): unknown
+}
+
+/** How a fetch of ours came to be, so that wrapping its client again replaces what was said and does not stack. */
+interface Wrapping {
+  readonly send: Fetch
+  readonly options: AffinityOptions
+}
+
+const wrappings = new WeakMap<Fetch, Wrapping>()
+
+// Options that are objects, which `withOptions` hands to the copy as they are.
+const SHARED = ['defaultHeaders', 'defaultQuery', 'fetchOptions']
+
+// Options that `withOptions` forgets, and the field that remembers them: AzureOpenAI of openai 6.
+const FORGOTTEN = { apiVersion: 'apiVersion', deployment: 'deploymentName' }
+
+const MEMBERS = ['withOptions', 'baseURL', 'fetch']
+
+const WAY_OUT =
+  'Give affinityFetch() to its constructor as `fetch`, or, if a tracer has wrapped it, wrap with withAffinity first, then trace'
+
+/**
+ * A copy of an SDK client that stamps the key of the session in whose scope it is called. The client itself stays as it
+ * is, and nothing that can change is shared with it.
+ *
+ * It stamps calls to the client's own base URL, on every attempt. Calls elsewhere, and those that fetch a token, are
+ * left alone. Wrapping a wrapped client keeps its options and replaces those that are given. A copy that you make of it
+ * with another base URL is to be wrapped again. It otherwise does what `affinityFetch` does.
+ *
+ * A tracer that wraps a client or replaces its methods comes after: `wrapOpenAI(withAffinity(client))`. A copy would lose
+ * the tracing, so the other order is refused.
+ *
+ * @returns A client of the same class, made by the client's own `withOptions`.
+ * @throws TypeError when the client cannot be copied, something has replaced a method of it, or an option is wrong.
+ *
+ * @example
+ * const openai = withAffinity(new OpenAI({ baseURL: 'http://gateway:4000/v1' }))
+ */
+export function withAffinity<Client extends object>(client: Client, options: AffinityOptions = {}): Client {
+  if (!isCopyable(client)) {
+    throw expected(
+      '`client` to be an SDK client with `withOptions`, `baseURL` and `fetch` (OpenAI 5, Anthropic 1, Groq 1, Together 0.52 or later have them)',
+      `${kind(client)} without \`${MEMBERS.find((name) => !Object(client)[name])}\``,
+      WAY_OUT,
+    )
+  }
+  const before = wrappings.get(client.fetch)
+  const send = before?.send ?? client.fetch
+  const all = { ...before?.options, ...checkAffinityOptions(options) }
+  let home: Copyable = client
+  const stamped = stampingFetch(
+    policyOf(all, () => home.baseURL),
+    send,
+  )
+  wrappings.set(stamped, { send, options: all })
+  const copy = copied(client, stamped)
+  home = copy
+  return copy
+}
+
+function copied<Client extends Copyable>(client: Client, fetch: Fetch): Client {
+  let lost: string | undefined = 'withOptions'
+  let cause: unknown
+  // A Proxy gives another one than its class, which is not to be called: a tracer would record that.
+  if (Object.hasOwn(client, lost) || client.withOptions === Object.getPrototypeOf(client).withOptions) {
+    try {
+      const copy = client.withOptions({ ...separate(client), fetch })
+      lost = isCopyOf(copy, client, fetch) ? lostBy(copy, client) : 'class or base URL'
+      if (lost === undefined) return copy as Client
+    } catch (fault) {
+      cause = fault
+    }
+  }
+  const got = `${kind(Object.getPrototypeOf(client))} ${cause === undefined ? `that would lose its ${lost}` : 'whose withOptions threw'}`
+  const error = expected('`client` to be one that its own `withOptions({ fetch })` copies whole', got, WAY_OUT)
+  if (cause !== undefined) error.cause = cause
+  throw error
+}
+
+// What has to be handed to `withOptions` for a copy that is whole and shares nothing that can change.
+function separate(client: Copyable): object {
+  const given: unknown = Reflect.get(client, '_options')
+  const held = { ...(typeof given === 'object' ? given : undefined), ...client }
+  const own: Record<string, unknown> = {}
+  for (const name of SHARED) {
+    const value: unknown = Reflect.get(held, name)
+    if (value instanceof Headers) own[name] = new Headers(value)
+    else if (Array.isArray(value)) own[name] = [...value]
+    else if (typeof value === 'object' && value !== null) own[name] = { ...value }
+  }
+  for (const [option, field] of Object.entries(FORGOTTEN)) {
+    const value: unknown = Reflect.get(client, field)
+    if (value !== undefined) own[option] = value
+  }
+  return own
+}
+
+// The path of what a copy has lost: a method that was replaced in the client, by a Proxy or by hand, or what a resource was
+// given in its constructor. What a class makes anew for each instance differs as well, and is not lost.
+function lostBy(copy: object, client: object, from = client, to = copy, path = ''): string | undefined {
+  for (const name of methodsOf(Object.getPrototypeOf(to))) {
+    if (Reflect.get(from, name) !== Reflect.get(to, name) && !Object.hasOwn(to, name)) return path + name
+  }
+  for (const name of Object.keys(to)) {
+    const before: unknown = Reflect.get(from, name)
+    const after: unknown = Reflect.get(to, name)
+    if (after === undefined && before !== undefined && to !== copy) return path + name
+    if (!isObject(before) || !isObject(after) || Reflect.get(after, '_client') !== copy) continue
+    const lost = lostBy(copy, client, before, after, `${path}${name}.`)
+    if (lost !== undefined) return lost
+  }
+  return undefined
+}
+
+const methods = new WeakMap<object, readonly string[]>()
+
+// The names of the methods of a class and of those that it extends, listed once.
+function methodsOf(prototype: object): readonly string[] {
+  if (prototype === null || prototype === Object.prototype) return []
+  let names = methods.get(prototype)
+  if (names === undefined) {
+    const all = Object.entries(Object.getOwnPropertyDescriptors(prototype))
+    const own = all.filter(([name, { value }]) => name !== 'constructor' && typeof value === 'function')
+    names = [...own.map(([name]) => name), ...methodsOf(Object.getPrototypeOf(prototype))]
+    methods.set(prototype, names)
+  }
+  return names
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function isCopyable(client: unknown): client is Copyable {
+  if (!isObject(client)) return false
+  const { baseURL, fetch, withOptions } = client as Partial<Copyable>
+  return typeof baseURL === 'string' && typeof fetch === 'function' && typeof withOptions === 'function'
+}
+
+function isCopyOf<Client extends Copyable>(copy: unknown, client: Client, fetch: Fetch): copy is Client {
+  return (
+    isCopyable(copy) &&
+    copy !== client &&
+    Object.getPrototypeOf(copy) === Object.getPrototypeOf(client) &&
+    copy.fetch === fetch &&
+    copy.baseURL === client.baseURL
+  )
+}

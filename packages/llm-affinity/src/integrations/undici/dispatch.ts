@@ -1,0 +1,70 @@
+import { hasListeners, recordOutcomeInContext } from '../../outcomes/outcomes.js'
+import type { GuardedCall } from '../../session/call-scope.js'
+import { type Context, capture } from '../../session/context.js'
+import type { DispatchObserver } from '../../stamping/decorate-handler.js'
+import { releaseCall } from '../../stamping/guard.js'
+import type { Policy } from '../../stamping/options.js'
+import type { DispatchHeaders } from '../../stamping/request-headers.js'
+import type { Stamp, Target } from '../../stamping/stamp.js'
+
+/** What this integration reads of undici's dispatch options. Structural: the types need no undici, and importing it has side effects. */
+export interface DispatchRequest {
+  readonly origin?: string | URL | undefined
+  readonly path?: string
+  readonly headers?: unknown
+  readonly body?: unknown
+}
+
+/** One stamped dispatch. */
+export class Dispatch implements GuardedCall, DispatchObserver {
+  readonly names: readonly string[]
+  readonly key: string
+  readonly parent: readonly [name: string, key: string] | undefined
+  readonly origin: string
+  readonly headers: DispatchHeaders
+  crossed = false
+  isCreated = false
+  isTracked = false
+  isOver = false
+  readonly #policy: Policy
+  readonly #target: Target
+  readonly #stamp: Stamp
+  readonly #request: DispatchRequest
+  // undici calls handlers in the context of whoever opened the socket.
+  readonly #context: Context | undefined
+
+  constructor(
+    policy: Policy,
+    target: Target,
+    stamp: Stamp,
+    origin: string,
+    request: DispatchRequest,
+    headers: DispatchHeaders,
+  ) {
+    this.names = target.gateway.headers
+    this.key = stamp.key
+    this.parent = stamp.parent
+    this.origin = origin
+    this.#policy = policy
+    this.#target = target
+    this.#stamp = stamp
+    this.#request = request
+    this.headers = headers
+    this.#context = hasListeners(policy.onOutcome) ? capture() : undefined
+  }
+
+  allows(origin: string): boolean {
+    return this.#policy.isNamed(origin)
+  }
+
+  answered(status: unknown, headers: unknown): void {
+    // What another origin answers is not read. Where nothing was sent, a cache or a mock answers, and no backend does.
+    if (this.crossed || !this.isCreated) return
+    const asked = { target: this.#target, stamp: this.#stamp, body: this.#request.body }
+    recordOutcomeInContext(this.#context, asked, status, headers, this.#policy.onOutcome)
+  }
+
+  ended(): void {
+    releaseCall(this)
+  }
+}

@@ -1,0 +1,46 @@
+import { expected, quoted } from '../util/errors.js'
+import { parseUrl } from '../util/url.js'
+
+/**
+ * Where requests may be stamped: an origin, or a URL whose path is a prefix that counts in whole segments
+ * (`https://host/v1` covers `/v1` and `/v1/models`, not `/v1beta`). Compared as parsed URLs, never as text.
+ */
+export type Origins = string | URL | readonly (string | URL)[]
+
+/** An origin that the user named, and the beginning of the paths that count there. */
+export interface OriginPrefix {
+  readonly origin: string
+  readonly path: string
+}
+
+/**
+ * Reads the `origins` option.
+ *
+ * @throws TypeError for an empty list, and for anything that is not an http(s) URL.
+ */
+export function parseOrigins(origins: Origins): readonly OriginPrefix[] {
+  const list = Array.isArray(origins) ? origins : [origins]
+  if (list.length === 0) throw expected('`origins` to name at least one URL', 'an empty list')
+  return list.map(parseOrigin)
+}
+
+function parseOrigin(origin: unknown): OriginPrefix {
+  const url = origin instanceof URL ? origin : typeof origin === 'string' ? parseUrl(origin) : null
+  // Patterns are refused: a star in a URL is a character like any other, and would never match.
+  if (url === null || !isHttp(url) || url.href.includes('*')) {
+    throw expected(
+      '`origins` to be http(s) URLs such as "https://gateway.example/v1", each named, without patterns',
+      quoted(origin),
+    )
+  }
+  return { origin: url.origin, path: url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/` }
+}
+
+/** Whether one of the prefixes covers a URL. */
+export function covers(prefixes: readonly OriginPrefix[], url: URL): boolean {
+  return prefixes.some(({ origin, path }) => url.origin === origin && `${url.pathname}/`.startsWith(path))
+}
+
+export function isHttp(url: URL): boolean {
+  return url.protocol === 'http:' || url.protocol === 'https:'
+}

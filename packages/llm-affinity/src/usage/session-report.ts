@@ -1,0 +1,176 @@
+import { isSession, type Outcome, type Session } from '../session/session.js'
+import { checkOptions, expected, kind } from '../util/errors.js'
+import { remember } from '../util/lru.js'
+import type { Usage } from './parse-usage.js'
+import { readUsage } from './read-usage.js'
+
+/**
+ * The likely reason why a call found little in the cache, as far as it shows from outside:
+ *
+ * - `first turn`: the first call of the session there that this report has read, as long as it has forgotten nothing
+ *   that may be one.
+ * - `moved`: another backend answered, or the session was repinned.
+ * - `idle`: nobody spoke for longer than the cache is said to live.
+ * - `prefix changed`: the prompt is shorter than the last one, so somebody wrote its history anew.
+ * - `unknown`: none of these.
+ */
+export type MissReason = 'first turn' | 'moved' | 'idle' | 'prefix changed' | 'unknown'
+
+/** A call that found less in the cache than half of what it can have had in common with the last one. */
+export interface Miss {
+  /** Which of the session's calls it was, from 1. */
+  readonly call: number
+  readonly reason: MissReason
+}
+
+/** What became of one session's calls so far. */
+export interface SessionFigures {
+  /** Answers, errors included. */
+  readonly calls: number
+  /** Outcomes that were `hit`. */
+  readonly hits: number
+  /** Outcomes that were `moved` or `repin`. */
+  readonly moves: number
+  /** Of the calls that said how many of their prompt's tokens were cached. */
+  readonly promptTokens: number
+  readonly cachedTokens: number
+  /** `cachedTokens` of `promptTokens`. Undefined where no call said. */
+  readonly cachedShare: number | undefined
+  /** The last 100. */
+  readonly misses: readonly Miss[]
+}
+
+export interface SessionReportOptions {
+  /** Milliseconds after which a cache that nobody used is likely gone. @default 300_000 */
+  readonly cacheTtlMs?: number
+  /** How many sessions are remembered: those that were heard of last. @default 1000 */
+  readonly maxSessions?: number
+}
+
+const MAX_MISSES = 100
+const MAX_ORIGINS = 10
+
+interface Tally {
+  calls: number
+  hits: number
+  moves: number
+  promptTokens: number
+  cachedTokens: number
+  readonly misses: Miss[]
+  /** By origin, what was read last. */
+  readonly last: Map<string, Turn>
+  /** Whether there may have been calls to an origin that is not in `last`. */
+  hasForgotten: boolean
+}
+
+/** What a call has left in a cache, as far as it is known. */
+interface Turn {
+  readonly key: string
+  readonly backend: string | undefined
+  readonly promptTokens: number
+  readonly at: number
+}
+
+/**
+ * Counts, for each session, what its calls found: give its `onOutcome` to a seam.
+ *
+ * It reads usage as the caller reads his answers, where the seam is a fetch; of other seams it knows the outcomes alone.
+ * It keeps counts, keys and names of backends, in memory, and no text.
+ *
+ * @throws TypeError when an option is wrong.
+ *
+ * @example
+ * const report = new SessionReport()
+ * const openai = withAffinity(new OpenAI(), { onOutcome: report.onOutcome })
+ * report.of(session)?.cachedShare
+ */
+export class SessionReport {
+  readonly #cacheTtlMs: number
+  readonly #maxSessions: number
+  readonly #tallies = new Map<string, Tally>()
+  #hasForgotten = false
+
+  constructor(options: SessionReportOptions = {}) {
+    const { cacheTtlMs = 300_000, maxSessions = 1000 } = checkOptions(
+      options,
+      ['cacheTtlMs', 'maxSessions'],
+      '{ maxSessions: 1000 }',
+    )
+    this.#cacheTtlMs = positive('cacheTtlMs', cacheTtlMs)
+    this.#maxSessions = positive('maxSessions', maxSessions)
+    if (!Number.isSafeInteger(maxSessions)) throw expected('`maxSessions` to be a whole number', String(maxSessions))
+  }
+
+  /** The listener for the seams. Bound: hand it on as it is. */
+  readonly onOutcome = (outcome: Outcome, response?: Response): void => {
+    const { session, result, status, backend, origin } = outcome
+    const name = nameOf(session)
+    const tally = this.#tallies.get(name) ?? newTally(this.#hasForgotten)
+    if (remember(this.#tallies, name, tally, this.#maxSessions)) this.#hasForgotten = true
+    const call = ++tally.calls
+    if (result === 'hit') tally.hits++
+    if (isMove(outcome)) tally.moves++
+    if (response === undefined || status >= 400) return
+    const began = performance.now()
+    const { key } = session
+    void readUsage(response).then((usage) => {
+      if (usage === undefined) return
+      const last = tally.last.get(origin)
+      const turn: Turn = { key, backend, promptTokens: usage.promptTokens, at: performance.now() }
+      const reason = last ? this.#reasonOf(outcome, turn, began, last) : tally.hasForgotten ? 'unknown' : 'first turn'
+      if (remember(tally.last, origin, turn, MAX_ORIGINS)) tally.hasForgotten = true
+      if (!add(tally, usage, last)) return
+      tally.misses.push({ call, reason })
+      if (tally.misses.length > MAX_MISSES) tally.misses.shift()
+    })
+  }
+
+  /**
+   * The figures up to now of a session, this object or another of the same id and key. Undefined: no answer to it was
+   * heard of, or too many other sessions were since.
+   */
+  get(session: Session): SessionFigures | undefined {
+    if (!isSession(session)) throw expected('`session` to be a Session', kind(session))
+    const tally = this.#tallies.get(nameOf(session))
+    if (tally === undefined) return undefined
+    const { last: _, hasForgotten: _forgotten, misses, ...sums } = tally
+    const cachedShare = sums.promptTokens > 0 ? sums.cachedTokens / sums.promptTokens : undefined
+    return { ...sums, cachedShare, misses: [...misses] }
+  }
+
+  #reasonOf(outcome: Outcome, turn: Turn, began: number, last: Turn): MissReason {
+    const isElsewhere = last.backend !== undefined && turn.backend !== undefined && last.backend !== turn.backend
+    if (isMove(outcome) || isElsewhere || last.key !== turn.key) return 'moved'
+    const idle = began - last.at
+    if (idle > this.#cacheTtlMs) return 'idle'
+    // Of calls that overlap, neither is the other's history.
+    return idle >= 0 && turn.promptTokens < last.promptTokens ? 'prefix changed' : 'unknown'
+  }
+}
+
+function newTally(hasForgotten: boolean): Tally {
+  return { calls: 0, hits: 0, moves: 0, promptTokens: 0, cachedTokens: 0, misses: [], last: new Map(), hasForgotten }
+}
+
+// Whether it was a miss. What was not said is no miss.
+function add(tally: Tally, { promptTokens, cachedTokens }: Usage, last: Turn | undefined): boolean {
+  if (cachedTokens === undefined) return false
+  tally.promptTokens += promptTokens
+  tally.cachedTokens += cachedTokens
+  return cachedTokens * 2 < Math.min(promptTokens, last?.promptTokens ?? promptTokens)
+}
+
+// By the key of epoch 0, which is the same after a repin; and by the id, since a fork may share a key. Its beginning is
+// enough: a fork's is random. Joined, since a string that grew would keep all of the id.
+function nameOf(session: Session): string {
+  return [session.toJSON().key, session.id.slice(0, 64)].join(' ')
+}
+
+function isMove({ result }: Outcome): boolean {
+  return result === 'moved' || result === 'repin'
+}
+
+function positive(name: string, value: unknown): number {
+  if (typeof value === 'number' && value > 0) return value
+  throw expected(`\`${name}\` to be a positive number`, typeof value === 'number' ? String(value) : kind(value))
+}

@@ -1,0 +1,37 @@
+/** A set-up mistake, in the one form that all of them have. */
+export function expected(what: string, got: string, hint = ''): TypeError {
+  return new TypeError(`Expected ${what}, got ${got}${hint === '' ? '' : `. ${hint}`}`)
+}
+
+/** What came, by its kind alone: for anything that may hold an id, a key or a secret. */
+export function kind(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (typeof value !== 'object') return `a ${typeof value}`
+  const { name } = typeof value.constructor === 'function' ? value.constructor : Object
+  return name === 'Object' ? 'an object' : name === 'Array' ? 'an array' : `an instance of ${name}`
+}
+
+/** What came, with its text where it is one: for names and URLs. */
+export function quoted(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value.slice(0, 200)) : kind(value)
+}
+
+/**
+ * Options, checked: an object without a name that is not known. A misspelt option would have no effect, unnoticed.
+ *
+ * @param example What to write instead of a value that is not an object.
+ * @throws TypeError for anything else.
+ */
+export function checkOptions<Options>(
+  options: Options,
+  names: readonly string[],
+  example: string,
+  what = 'options',
+): Options {
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+    throw expected(`${what} to be an object such as ${example}`, kind(options))
+  }
+  const unknown = Object.keys(options).find((name) => !names.includes(name))
+  if (unknown === undefined) return options
+  throw expected(`${what} to be among \`${names.join('`, `')}\``, quoted(unknown))
+}

@@ -1,0 +1,11 @@
+/**
+ * Sets an entry of a map as the one used last, and drops the one that was not used for longest where there are more than `max`.
+ *
+ * @returns Whether one was dropped.
+ */
+export function remember<Key, Value>(map: Map<Key, Value>, key: Key, value: Value, max: number): boolean {
+  map.delete(key)
+  map.set(key, value)
+  const [oldest] = map.size > max ? map.keys() : []
+  return oldest !== undefined && map.delete(oldest)
+}

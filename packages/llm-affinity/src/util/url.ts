@@ -1,0 +1,37 @@
+/** A URL, or null where the text is not one. `URL.parse` is younger than browsers and DOM test environments in use. */
+export function parseUrl(text: string, base?: string): URL | null {
+  try {
+    return new URL(text, base)
+  } catch {
+    return null
+  }
+}
+
+/**
+ * The origin that a request goes to, as a URL has it: in lower case, without a default port or a slash at the end.
+ *
+ * @param host The request's Host header, or what reads it. A `dns` interceptor puts an address in the place of the name, which is then
+ *   there; so with an address it is the header that counts. Redirects drop it.
+ */
+export function originOf(origin: unknown, host?: unknown): string | undefined {
+  const connected = canonical(origin)
+  if (connected === undefined || host === undefined || !ADDRESS.test(connected)) return connected
+  const name: unknown = typeof host === 'function' ? host() : host
+  const named =
+    typeof name === 'string' ? canonical(`${connected.slice(0, connected.indexOf(':'))}://${name}`) : connected
+  // `dns` keeps the port. A header with another one is the caller's own, and says nothing about where the request goes.
+  return named === undefined || portOf(named) === portOf(connected) ? named : connected
+}
+
+function portOf(origin: string): string | undefined {
+  return PORT.exec(origin)?.[0]
+}
+
+function canonical(origin: unknown): string | undefined {
+  if (typeof origin !== 'string') return origin instanceof URL ? origin.origin : undefined
+  return CANONICAL.test(origin) ? origin : parseUrl(origin)?.origin
+}
+
+const CANONICAL = /^https?:\/\/(?:[a-z][a-z0-9.-]*|[0-9.]+)(?::(?!0|80$|443$)\d+)?$/
+const PORT = /:\d+$/
+const ADDRESS = /^https?:\/\/(\d+\.\d+\.\d+\.\d+|\[[\da-f:.]+\])(:\d+)?$/
