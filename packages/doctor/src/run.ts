@@ -1,32 +1,32 @@
 import { writeFile } from 'node:fs/promises'
-import { judgeEcho } from './echoed.js'
-import { examine } from './examine.js'
-import { grouped } from './grouped.js'
-import { asJson, echoAsJson, failureAsJson } from './json.js'
-import { overhear } from './overhear.js'
-import { callsOf } from './plan.js'
-import { withProgress } from './progress.js'
-import { Unreached } from './reach.js'
-import { type Settings, settingsOf, UsageError } from './settings.js'
-import { asText, echoAsText } from './terminal.js'
-import { EXIT_CODES } from './verdict.js'
+import { type Options, parseOptions, UsageError } from './client/options.js'
+import { judgeEcho } from './echo/judge-echo.js'
+import { runEchoCheck } from './echo/run-echo-check.js'
+import { examine } from './experiment/examine.js'
+import { callsOf } from './experiment/plan.js'
+import { PreflightError } from './experiment/preflight.js'
+import { asJson, echoAsJson, failureAsJson } from './output/json.js'
+import { asText, echoAsText } from './output/terminal.js'
+import { groupDigits } from './util/format.js'
+import { withProgress } from './util/progress.js'
+import { EXIT_CODES } from './verdict/verdict.js'
 
 export interface Streams {
   readonly stdout: NodeJS.WritableStream
   readonly stderr: NodeJS.WritableStream
 }
 
-/** Failed before there was anything to judge. */
+/** The run failed before there was anything to judge. */
 const FAILED = 3
 
-/** The command. Gives its exit code, and never rejects for what the user or the gateway did. */
+/** Runs the command and returns its exit code. Never rejects for a mistake of the user or a fault of the gateway. */
 export async function run(args: readonly string[], env: NodeJS.ProcessEnv, streams: Streams): Promise<number> {
-  let settings: Settings | string
+  let settings: Options | string
   try {
-    settings = settingsOf(args, env)
+    settings = parseOptions(args, env)
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    const next = ['Run it with --help to see the options.']
+    const next = ['Run the doctor with --help to see the options.']
     return failed({ message: `${error.message.replace(/\.?$/, '.')}`, next }, args.includes('--json'), streams, '')
   }
   if (typeof settings === 'string') {
@@ -34,22 +34,22 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv, strea
     return 0
   }
   try {
-    return await (settings.echo === undefined ? examined : listened)(settings, streams)
+    return await (settings.echo === undefined ? runExamination : runEcho)(settings, streams)
   } catch (error) {
-    if (!(error instanceof Unreached)) throw error
+    if (!(error instanceof PreflightError)) throw error
     return failed(error, settings.json, streams, settings.apiKey ?? '')
   }
 }
 
-async function examined(settings: Settings, { stdout, stderr }: Streams): Promise<number> {
+async function runExamination(settings: Options, { stdout, stderr }: Streams): Promise<number> {
   const most = callsOf(settings)
   stderr.write(
-    `At most ${grouped(settings.budget)} tokens and 60 s: ${most} calls for ${settings.conversations} conversations with the key and as many without, and some short ones to find out why.\n`,
+    `At most ${groupDigits(settings.budget)} tokens and 60 s: ${most} calls for ${settings.conversations} conversations with the key and as many without, and some short calls to find the cause.\n`,
   )
   const examination = await withProgress(stderr, (progress) => examine(settings, progress))
   if (settings.report !== undefined) {
-    // Most runs want none, and what draws it is large.
-    const { asPage } = await import('./report/page.js')
+    // Loaded on demand: most runs write no report, and its libraries are large.
+    const { asPage } = await import('./output/report/page.js')
     await save(settings.report, redacted(await asPage(examination), settings.apiKey))
   }
   stdout.write(`${redacted(settings.json ? asJson(examination) : asText(examination, stdout), settings.apiKey)}\n`)
@@ -57,16 +57,16 @@ async function examined(settings: Settings, { stdout, stderr }: Streams): Promis
   return EXIT_CODES[examination.judgement.verdict]
 }
 
-async function listened(settings: Settings, { stdout, stderr }: Streams): Promise<number> {
+async function runEcho(settings: Options, { stdout, stderr }: Streams): Promise<number> {
   stderr.write(
-    `Short calls to ${new URL(settings.baseUrl).host} until one reaches the echo server, for 50 s at most.\n`,
+    `Short calls to ${new URL(settings.baseUrl).host} until one reaches the echo server, for at most 50 s.\n`,
   )
-  const overheard = await withProgress(stderr, (progress) => overhear(settings, progress))
-  const echoed = judgeEcho(overheard)
+  const result = await withProgress(stderr, (progress) => runEchoCheck(settings, progress))
+  const judgement = judgeEcho(result)
   stdout.write(
-    `${redacted(settings.json ? echoAsJson(echoed, overheard) : echoAsText(echoed, overheard, stdout), settings.apiKey)}\n`,
+    `${redacted(settings.json ? echoAsJson(judgement, result) : echoAsText(judgement, result, stdout), settings.apiKey)}\n`,
   )
-  return echoed.exitCode
+  return judgement.exitCode
 }
 
 async function save(file: string, page: string): Promise<void> {
@@ -74,12 +74,14 @@ async function save(file: string, page: string): Promise<void> {
     await writeFile(file, page)
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    throw new Unreached(`The report cannot be written: ${reason}.`, ['Give --report a file in a folder that exists.'])
+    throw new PreflightError(`The report cannot be written: ${reason}.`, [
+      'Give --report a file in a folder that exists.',
+    ])
   }
 }
 
 function failed(
-  fault: Pick<Unreached, 'message' | 'next'>,
+  fault: Pick<PreflightError, 'message' | 'next'>,
   json: boolean,
   { stdout, stderr }: Streams,
   apiKey: string,
@@ -89,7 +91,7 @@ function failed(
   return FAILED
 }
 
-// Gateways like to quote the key that they refuse.
+// Gateways quote the API key that they reject.
 function redacted(text: string, apiKey = ''): string {
   return apiKey.length < 4 ? text : text.replaceAll(apiKey, '[the API key]')
 }
