@@ -9,7 +9,7 @@ import { show } from './show.ts'
 await using gateway = await startRecorder()
 
 const retry = interceptors.retry({ methods: ['POST'], statusCodes: [503], minTimeout: 10 })
-const agent = new Agent().compose(affinityInterceptor(), retry)
+const agent = new Agent().compose(affinityInterceptor({ origins: gateway.origin }), retry)
 
 async function ask(content: string): Promise<unknown> {
   const { body } = await request(`${gateway.baseURL}/chat/completions`, {

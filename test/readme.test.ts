@@ -30,16 +30,19 @@ describe('the snippets of the README', () => {
   })
 
   it('send what the README says that they send', async () => {
-    const [first, everyWayIn, sessions] = snippets
-    if (first === undefined || everyWayIn === undefined || sessions === undefined) throw new Error('three snippets')
-    await runSnippet(first, gateway.origin)
+    const [first, sideCall, integrations, sessions] = snippets
+    if (!first || !sideCall || !integrations || !sessions) throw new Error('the README lacks one of its snippets')
+    await runSnippet(sideCall, gateway.origin)
     expect(keysAt(gateway)).toEqual(['conversation-42', undefined])
+    gateway.clear()
+    await runSnippet(first, gateway.origin)
+    expect(keysAt(gateway)).toEqual(['conversation-42'])
     const shown = readme.match(/```http\n(.*?)```/s)?.[1] ?? ''
     for (const [name, value] of [...shown.matchAll(/^([\w-]+): (.*)$/gm)].map(([, ...pair]) => pair)) {
       expect(gateway.requests[0]?.header(name ?? '')).toBe(value)
     }
     gateway.clear()
-    await runSnippet(everyWayIn, gateway.origin)
+    await runSnippet(integrations, gateway.origin)
     expect(keysAt(gateway)).toEqual(Array(4).fill('conversation-42'))
     gateway.clear()
     await runSnippet(sessions, gateway.origin)
@@ -53,7 +56,7 @@ describe('what the README says', () => {
     const args = [join(root, 'examples/demo/main.ts'), '--json', '--speed', '10']
     const { stdout } = await promisify(execFile)(process.execPath, args)
     const [bare, pinned] = JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '').arms
-    const [, share, bareShare] = readme.match(/In the demo (\d+) % .* with round robin about (\d+) % does/) ?? []
+    const [, share, bareShare] = readme.match(/(\d+) % of prompt tokens .* Round robin gets about (\d+) %/) ?? []
     expect(Math.round(pinned.cachedShare * 100)).toBe(Number(share))
     expect(pinned.cachedShare).toBeGreaterThan(pinned.possibleShare - 0.005)
     expect(Math.abs(bare.cachedShare * 100 - Number(bareShare))).toBeLessThan(12)

@@ -1,5 +1,6 @@
 import { body } from './cases/body.ts'
 import { fetchObject, fetchRequest, fetchString } from './cases/fetch.ts'
+import { instrumentFetch, instrumentUndici } from './cases/instrument.ts'
 import { otelUndici } from './cases/otel.ts'
 import { anthropicInScope, openaiInScope, openaiOutOfScope, withOptions } from './cases/sdk.ts'
 import { undiciInScope } from './cases/undici.ts'
@@ -14,6 +15,8 @@ export const experiments: Readonly<Record<string, () => Promise<Experiment>>> = 
   'fetch-request': fetchRequest,
   'fetch-object': fetchObject,
   'undici-in-scope': undiciInScope,
+  'instrument-fetch': instrumentFetch,
+  'instrument-undici': instrumentUndici,
   'body-2mb': body,
   'with-options': withOptions,
   'usage-100k': usageLong,

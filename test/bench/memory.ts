@@ -38,7 +38,7 @@ function bytesEach(live: number, make: () => Session): number {
 async function growth(sessions: number): Promise<number> {
   const answer = new Response('{}')
   const fetch = affinityFetch({ fetch: async () => answer })
-  const dispatch = affinityInterceptor()(() => true)
+  const dispatch = affinityInterceptor({ origins: 'http://gateway.example' })(() => true)
   const use = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
       await runWithSession(new Session(), async () => {

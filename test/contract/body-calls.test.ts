@@ -24,14 +24,17 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     expect(new Set(lengths)).toEqual(new Set([String(Buffer.byteLength(before(text)))]))
   })
 
-  it.each([307, 308])('carries the caller’s own body to another origin after a %d, and back', async (status) => {
-    home.script(redirectTo(PATH, status), redirectTo(`${foreign.origin}${PATH}`, status))
-    foreign.script(redirectTo(`${home.origin}${PATH}`, status))
-    await send({ ...json, 'content-length': String(Buffer.byteLength(text)) })
-    expect(home.requests.map((request) => request.text())).toEqual([before(text), before(text), text])
-    expect(foreign.requests.map((request) => request.text())).toEqual([text])
-    expect(foreign.requests[0]?.header('content-length')).toBe(String(Buffer.byteLength(text)))
-  })
+  it.each([307, 308])(
+    'carries the caller’s own body to another origin after a %d, and the field again back home',
+    async (status) => {
+      home.script(redirectTo(PATH, status), redirectTo(`${foreign.origin}${PATH}`, status))
+      foreign.script(redirectTo(`${home.origin}${PATH}`, status))
+      await send({ ...json, 'content-length': String(Buffer.byteLength(text)) })
+      expect(home.requests.map((request) => request.text())).toEqual([before(text), before(text), before(text)])
+      expect(foreign.requests.map((request) => request.text())).toEqual([text])
+      expect(foreign.requests[0]?.header('content-length')).toBe(String(Buffer.byteLength(text)))
+    },
+  )
 
   it('carries no body after a 303', async () => {
     home.script(redirectTo(PATH, 303))
@@ -49,9 +52,9 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     await lenient(url, post)
     await session.run(() => runWithoutSession(() => lenient(url, post)))
     undoAll()
-    const strict = way(home.origin, { gateway: { ...row, strict: true } })
+    const strict = way(home.origin, { gateway: { ...row, requiresKey: true } })
     await session.run(() => runWithoutSession(() => strict(url, post)))
-    const lane = { prompt_cache_key: session.lane('sidecar').key }
+    const lane = { prompt_cache_key: session.lane('side-call').key }
     expect(home.requests.map((request) => request.json())).toEqual([{}, {}, lane])
   })
 

@@ -3,7 +3,7 @@
 import { affinityFetch, runWithoutSession, runWithSession, Session, withAffinity } from 'llm-affinity'
 import OpenAI, { AzureOpenAI } from 'openai'
 import { describe, expect, it } from 'vitest'
-import type { GatewayName } from '../../packages/llm-affinity/src/gateways.ts'
+import type { GatewayName } from '../../packages/llm-affinity/src/gateways/table.ts'
 import { json, KEY } from '../support/bodies.ts'
 import { answer } from '../support/outcomes.ts'
 import { recorder } from '../support/recorder.ts'
@@ -114,7 +114,7 @@ const named: [GatewayName, string, { header?: string; field?: true }][] = [
   ['openai', '/v1/chat/completions', { field: true }],
   ['openai', '/v1/responses', { field: true }],
   ['openai', '/v1/responses/compact', { field: true }],
-  ['openai', '/v1/decisions', {}],
+  ['openai', '/v1/decisions', { field: true }],
   ['moonshot', '/v1/chat/completions', { field: true }],
   ['moonshot', '/v1/responses', {}],
   ['mistral', '/v1/chat/completions', { field: true }],

@@ -20,22 +20,24 @@ function failing<Module extends object>(module: Module): Module {
   return Object.fromEntries(entries)
 }
 
-vi.mock('../../packages/llm-affinity/src/carriers.ts', async (original) => failing(await original<object>()))
-vi.mock('../../packages/llm-affinity/src/policy.ts', async (original) => failing(await original<object>()))
-vi.mock('../../packages/llm-affinity/src/speaking.ts', async (original) => failing(await original<object>()))
-vi.mock('../../packages/llm-affinity/src/key.ts', async (original) => failing(await original<object>()))
+vi.mock('../../packages/llm-affinity/src/stamping/request-headers.ts', async (original) =>
+  failing(await original<object>()),
+)
+vi.mock('../../packages/llm-affinity/src/stamping/stamp.ts', async (original) => failing(await original<object>()))
+vi.mock('../../packages/llm-affinity/src/session/scope.ts', async (original) => failing(await original<object>()))
+vi.mock('../../packages/llm-affinity/src/session/key.ts', async (original) => failing(await original<object>()))
 
 const server = await recorder()
 afterEach(() => {
   fault.in = ''
 })
 
-const STRICT = { name: 'strict', headers: ['x-session-id', 'x-litellm-session-id'], strict: true }
+const STRICT = { name: 'strict', headers: ['x-session-id', 'x-litellm-session-id'], requiresKey: true }
 
 describe.each(seams)('$name', (seam) => {
   const isDispatch = seam.name.startsWith('undici')
 
-  it.each(['speaking', 'stampOf', isDispatch ? 'stampDispatchHeaders' : 'stampHeaders'])(
+  it.each(['activeScope', 'stampFor', isDispatch ? 'stampDispatchHeaders' : 'stampHeaders'])(
     'sends a request once and unstamped when %s fails, and stamps again when it does not',
     async (name) => {
       const it = seam.connect(server.origin, {})
@@ -69,7 +71,7 @@ describe.each(seams)('$name', (seam) => {
     expect(keysAt(server)).toEqual([undefined])
   })
 
-  if (seam.redirects && !isDispatch)
+  if (seam.followsByHand)
     it('follows a redirect unstamped when stamping the hop fails', async () => {
       let calls = 0
       class Late extends Session {

@@ -1,6 +1,7 @@
 // What rows can say, on the wire. Nothing but a row tells these gateways apart.
 
 import { type Gateway, runWithoutSession, runWithSession, Session } from 'llm-affinity'
+import { gateways } from 'llm-affinity/gateways'
 import { redirectTo } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
 import { answer, freshId, listening } from '../support/outcomes.ts'
@@ -9,6 +10,7 @@ import { seams } from '../support/seams.ts'
 
 const home = await recorder()
 const foreign = await recorder()
+const dynamo: Gateway = { ...gateways.get('dynamo'), parent: 'x-dynamo-parent-session-id' }
 const sent = (name: string): (string | undefined)[] => home.requests.map((request) => request.header(name))
 
 /** A gateway that nobody has made, with everything that a row can say. */
@@ -16,19 +18,19 @@ const made: Gateway = {
   name: 'made-up',
   headers: ['X-Made-Key', 'x-made-session'],
   parent: 'x-made-parent',
-  body: { field: 'routing.key', paths: ['/chat/completions', '/messages'] },
-  value: /^[a-z0-9]{1,32}$/,
-  strict: true,
-  perModel: true,
+  body: { field: 'routing_key', paths: ['/chat/completions', '/messages'] },
+  keyPattern: /^[a-z0-9]{1,32}$/,
+  requiresKey: true,
+  pinsPerModel: true,
   evidence: {
     outcome: 'x-made-outcome',
-    words: { sticky: 'hit', fresh: 'miss', off: 'disabled', lost: 'repin', elsewhere: 'moved' },
+    outcomeValues: { sticky: 'hit', fresh: 'miss', off: 'disabled', lost: 'repin', elsewhere: 'moved' },
     backend: 'x-made-by',
-    part: /pod=(\w+)/,
+    backendPattern: /pod=(\w+)/,
     source: 'x-made-source',
     echo: 'X-Made-Echo',
     model: 'x-made-model',
-    retries: ['x-made-tries'],
+    retryHeaders: ['x-made-tries'],
   },
 }
 
@@ -60,16 +62,16 @@ describe.each(seams)('$name', (seam) => {
         { ...whole, result: 'hit' },
         { ...whole, session: outcomes[6]?.session, result: 'disabled' },
       ])
-      expect(outcomes[6]?.session.key).toBe(session.lane('sidecar').key)
+      expect(outcomes[6]?.session.key).toBe(session.lane('side-call').key)
     })
-    const keys = [...Array(6).fill(session.key), session.lane('sidecar').key]
+    const keys = [...Array(6).fill(session.key), session.lane('side-call').key]
     expect(sent('x-made-key')).toEqual(keys)
     expect(sent('x-made-session')).toEqual(keys)
     // Not safe for this gateway: a key with a dash is hashed, the parent's too.
     const [above] = sent('x-made-parent')
     expect(above).toMatch(/^[0-9a-f]{32}$/)
     expect(new Set(sent('x-made-parent').slice(0, 6))).toEqual(new Set([above]))
-    const fields = home.requests.map((request) => Object(request.json()).routing?.key)
+    const fields = home.requests.map((request) => Object(request.json()).routing_key)
     expect(fields).toEqual(seam.name.startsWith('undici') ? Array(7).fill(undefined) : keys)
   })
 
@@ -105,7 +107,7 @@ describe.each(seams)('$name', (seam) => {
     expect(fourth).toBe(third)
   })
 
-  it('tells Dynamo whose child, lane or fork a session is, and nothing where the key is the parent’s own', async () => {
+  it('tells Dynamo, asked to, whose child, lane or fork a session is, and nothing where the key is the parent’s own', async () => {
     const parent = new Session(freshId())
     const speakers = [
       parent,
@@ -118,7 +120,7 @@ describe.each(seams)('$name', (seam) => {
       Session.from(JSON.parse(JSON.stringify(parent.child('search')))),
       new Session('').child('search'),
     ]
-    await listening(seam, home.origin, { gateway: 'dynamo' }, async ({ call }) => {
+    await listening(seam, home.origin, { gateway: dynamo }, async ({ call }) => {
       for (const speaker of speakers) await speaker.run(() => call())
       parent.repin()
       await parent.child('search').run(() => call())
@@ -145,11 +147,37 @@ describe.each(seams)('$name', (seam) => {
     expect(sent('x-dynamo-session-id').at(-1)).toBeUndefined()
   })
 
+  it('sends Dynamo no parent unless asked to', async () => {
+    const child = new Session(freshId()).child('search')
+    await listening(seam, home.origin, { gateway: 'dynamo' }, ({ call }) => child.run(() => call()))
+    expect(sent('x-dynamo-session-id')).toEqual([child.key])
+    expect(sent('x-dynamo-parent-session-id')).toEqual([undefined])
+  })
+
+  it('sends a side call’s key without the session that it must not be pinned to', async () => {
+    const session = new Session(freshId())
+    await listening(seam, home.origin, { gateway: { ...dynamo, requiresKey: true } }, async ({ call }) => {
+      await session.run(() => runWithoutSession(call))
+      // A lane of the user’s own has its parent.
+      await session.lane('titles').run(() => call())
+    })
+    expect(sent('x-dynamo-session-id')).toEqual([session.lane('side-call').key, session.lane('titles').key])
+    expect(sent('x-dynamo-parent-session-id')).toEqual([undefined, session.key])
+  })
+
+  it('gives side calls a key at a LiteLLM that refuses calls without one, and none at any other', async () => {
+    const session = new Session(freshId())
+    for (const gateway of ['litellm', { ...gateways.get('litellm'), requiresKey: true }] as const) {
+      await listening(seam, home.origin, { gateway }, ({ call }) => session.run(() => runWithoutSession(call)))
+    }
+    expect(sent('x-litellm-session-id')).toEqual([undefined, session.lane('side-call').key])
+  })
+
   it.each(['x-dynamo-parent-session-id', 'X-Dynamo-Parent-Session-ID'])(
     'leaves a parent alone that the caller names, as %s',
     async (name) => {
       const child = new Session(freshId()).child('search')
-      await listening(seam, home.origin, { gateway: 'dynamo' }, async ({ call }) => {
+      await listening(seam, home.origin, { gateway: dynamo }, async ({ call }) => {
         for (let turn = 0; turn < 2; turn++) await child.run(() => call({ headers: { [name]: 'mine' } }))
       })
       expect(sent('x-dynamo-parent-session-id')).toEqual(['mine', 'mine'])
@@ -161,7 +189,7 @@ describe.each(seams)('$name', (seam) => {
     it.each([307, 302])('leaves such a parent alone on the hops of a %d too', async (status) => {
       const child = new Session(freshId()).child('search')
       home.script(redirectTo('/again', status), redirectTo('/and-again', status))
-      await listening(seam, home.origin, { gateway: 'dynamo' }, async ({ call }) => {
+      await listening(seam, home.origin, { gateway: dynamo }, async ({ call }) => {
         await child.run(() => call({ headers: { 'X-Dynamo-Parent-Session-ID': 'mine' } }))
       })
       expect(sent('x-dynamo-parent-session-id')).toEqual(['mine', 'mine', 'mine'])
@@ -170,7 +198,7 @@ describe.each(seams)('$name', (seam) => {
 
     it('sends the parent again to the same origin, and to no other', async () => {
       const parent = new Session(freshId())
-      await listening(seam, home.origin, { gateway: 'dynamo' }, async ({ call }) => {
+      await listening(seam, home.origin, { gateway: dynamo }, async ({ call }) => {
         // The first of them teaches the seam that redirects are followed below it.
         for (let turn = 0; turn < 3; turn++) {
           home.script(redirectTo('/again'), redirectTo(`${foreign.origin}/away`))

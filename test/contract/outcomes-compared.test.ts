@@ -10,8 +10,12 @@ import { seams } from '../support/seams.ts'
 const home = await recorder()
 const other = await recorder()
 
-const served = (id: string, group?: string) =>
-  answer({ 'x-litellm-model-id': id, ...(group !== undefined && { 'x-litellm-model-group': group }) })
+const served = (id: string, group?: string, base: string | null = 'http://pod-1/v1') =>
+  answer({
+    'x-litellm-model-id': id,
+    ...(base !== null && { 'x-litellm-model-api-base': base }),
+    ...(group !== undefined && { 'x-litellm-model-group': group }),
+  })
 
 describe.each(seams)('$name', (seam) => {
   it('compares each turn of a session with the one before', async () => {
@@ -90,6 +94,14 @@ describe.each(seams)('$name', (seam) => {
     })
   })
 
+  it('remembers nothing of a model whose name is longer than any', async () => {
+    home.script(from('a', 'b', 'b'))
+    await listening(seam, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
+      for (let turn = 0; turn < 3; turn++) await call({ model: 'm'.repeat(2000) })
+      expect(results()).toEqual(seam.seesBody ? ['unknown', 'unknown', 'unknown'] : ['unknown', 'moved', 'hit'])
+    })
+  })
+
   it('compares nothing where pins are by model and the model is not to be seen', async () => {
     home.script(served('a'), served('a'))
     await listening(
@@ -130,6 +142,56 @@ describe.each(seams)('$name', (seam) => {
       )
     })
 
+  it('tells two pods behind one deployment of LiteLLM apart, and two deployments of one base URL', async () => {
+    const pod = (id: string, number: number) => served(id, 'm', `http://pod-${number}/v1`)
+    home.script(pod('a', 1), pod('a', 1), pod('a', 2), pod('a', 2), pod('b', 2))
+    const affinity = { gateway: 'litellm' as const, session: new Session(freshId()) }
+    await listening(seam, home.origin, affinity, async ({ call, outcomes, results }) => {
+      for (let turn = 0; turn < 5; turn++) await call()
+      expect(results()).toEqual(['unknown', 'hit', 'moved', 'hit', 'moved'])
+      expect(outcomes[1]?.backend).toBe('a http://pod-1/v1')
+    })
+  })
+
+  it('takes half a name for one that several backends may have, and compares it with the same half', async () => {
+    const half = (id: string) => served(id, 'm', null)
+    home.script(half('a'), half('a'), served('a', 'm'), half('b'), served('a', 'm'), half('b'))
+    const affinity = { gateway: 'litellm' as const, session: new Session(freshId()) }
+    await listening(seam, home.origin, affinity, async ({ call, outcomes, results }) => {
+      for (let turn = 0; turn < 6; turn++) await call()
+      expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'moved', 'hit', 'unknown'])
+      expect(outcomes.map(({ backend }) => backend)).toEqual([
+        ...['a', 'a', 'a http://pod-1/v1'],
+        ...['b', 'a http://pod-1/v1', 'b'],
+      ])
+    })
+  })
+
+  it('compares no half whose other half is unsound', async () => {
+    const both = { 'x-litellm-model-id': 'a', 'x-litellm-model-api-base': 'http://pod-1/v1,http://pod-2/v1' }
+    home.script(answer({ ...both, 'x-litellm-model-group': 'm' }), answer({ ...both, 'x-litellm-model-group': 'm' }))
+    const affinity = { gateway: 'litellm' as const, session: new Session(freshId()) }
+    await listening(seam, home.origin, affinity, async ({ call, outcomes, results }) => {
+      for (let turn = 0; turn < 2; turn++) await call()
+      expect(results()).toEqual(['unknown', 'unknown'])
+      expect(outcomes.some((outcome) => 'backend' in outcome || 'absent' in outcome)).toBe(false)
+    })
+  })
+
+  it('has FreeLLMAPI move a session, and never hit: one provider and model may be several accounts', async () => {
+    const via = (name: string) => answer({ 'x-routed-via': name })
+    home.script(...['groq/m', 'groq/m', 'cache', 'groq/m', 'custom/m', 'custom/m', 'cached/m'].map(via))
+    const affinity = { gateway: 'freellmapi' as const, session: new Session(freshId()) }
+    await listening(seam, home.origin, affinity, async ({ call, outcomes, results }) => {
+      for (let turn = 0; turn < 7; turn++) await call()
+      expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'unknown', 'moved', 'unknown', 'moved'])
+      expect(outcomes.map(({ backend }) => backend)).toEqual([
+        ...['groq/m', 'groq/m', undefined, 'groq/m'],
+        ...['custom/m', 'custom/m', 'cached/m'],
+      ])
+    })
+  })
+
   it('prefers a word to what it could compare, and learns the backend for later only where it compares', async () => {
     const said = (word: string | undefined, backend: string) =>
       answer({
@@ -149,7 +211,7 @@ describe.each(seams)('$name', (seam) => {
     )
   })
 
-  if (seam.redirects && !seam.name.startsWith('undici'))
+  if (seam.followsByHand)
     it('compares by the key of the last hop, where a session moves on the way', async () => {
       const [first, second] = [freshId(), freshId()]
       class Moving extends Session {

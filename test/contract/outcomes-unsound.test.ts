@@ -57,7 +57,7 @@ describe.each(seams)('$name', (seam) => {
 
   it('reads a name in whatever letter case it stands, in the answer and in the row', async () => {
     raw.script(['X-BACKEND: a', 'X-Tries: 1'])
-    const evidence = { backend: 'X-Backend', retries: ['x-TRIES'] }
+    const evidence = { backend: 'X-Backend', retryHeaders: ['x-TRIES'] }
     const gateway = { name: 'shouting', headers: ['X-Session-Id'], evidence }
     await listening(seam, raw.origin, { gateway, session: new Session(freshId()) }, async ({ call, outcomes }) => {
       await call()
@@ -118,6 +118,21 @@ describe.each(seams)('$name', (seam) => {
     await listening(seam, raw.origin, { gateway: 'freellmapi', session: new Session(freshId()) }, async (heard) => {
       for (let turn = 0; turn <= counts.length; turn++) await heard.call()
       expect(heard.outcomes.map(({ attempt }) => attempt)).toEqual([...counts.map(() => undefined), 10_000])
+    })
+  })
+
+  it('counts no tries where one of several counts is not a number', async () => {
+    const evidence = { retryHeaders: ['x-retries', 'x-fallbacks'] }
+    const gateway = { name: 'counting', headers: ['x-session-id'], evidence }
+    raw.script(
+      ['x-retryHeaders: 2', 'x-fallbacks: 12345'],
+      ['x-retryHeaders: 2', 'x-fallbacks: 1', 'x-fallbacks: 1'],
+      ['x-retryHeaders: 2', 'x-fallbacks: 1'],
+      ['x-retryHeaders: 2'],
+    )
+    await listening(seam, raw.origin, { gateway, session: new Session(freshId()) }, async ({ call, outcomes }) => {
+      for (let turn = 0; turn < 4; turn++) await call()
+      expect(outcomes.map(({ attempt }) => attempt)).toEqual([undefined, undefined, 4, 3])
     })
   })
 

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { answer, freshId, from, listening } from '../support/outcomes.ts'
 import { recorder } from '../support/recorder.ts'
 import { seams } from '../support/seams.ts'
+import { keysAt } from '../support/wire.ts'
 
 const home = await recorder()
 const foreign = await recorder()
@@ -44,6 +45,15 @@ describe.each(seams)('$name', (seam) => {
     })
   })
 
+  it('counts the try of an error among the failures, and that of a success after them', async () => {
+    const tries = (count: string, status: number) => answer({ 'x-fallback-attempts': count }, status)
+    home.script(tries('3', 404), tries('3', 200), tries('0', 200), tries('0', 400), answer({}, 404))
+    await listening(seam, home.origin, { gateway: 'freellmapi' }, async ({ call, outcomes }) => {
+      for (let turn = 0; turn < 5; turn++) await runWithSession(freshId(), call)
+      expect(outcomes.map(({ attempt }) => attempt)).toEqual([3, 4, 1, undefined, undefined])
+    })
+  })
+
   it('tells of a failure too', async () => {
     home.script(answer({ 'x-backend': 'a' }, 404))
     await listening(seam, home.origin, {}, async ({ call, outcomes }) => {
@@ -77,10 +87,10 @@ describe.each(seams)('$name', (seam) => {
   it('tells of a sidecar as of its lane, where it must carry a key', async () => {
     const session = new Session(freshId())
     home.script(answer({ 'x-b': 'a' }))
-    const gateway = { name: 'strict', headers: ['x-needed'], strict: true, evidence: { backend: 'x-b' } }
+    const gateway = { name: 'strict', headers: ['x-needed'], requiresKey: true, evidence: { backend: 'x-b' } }
     await listening(seam, home.origin, { gateway }, async ({ call, outcomes }) => {
       await session.run(() => runWithoutSession(call))
-      expect(outcomes.map((outcome) => outcome.session.key)).toEqual([session.lane('sidecar').key])
+      expect(outcomes.map((outcome) => outcome.session.key)).toEqual([session.lane('side-call').key])
       expect(session.lastOutcome).toBeUndefined()
     })
   })
@@ -112,7 +122,7 @@ describe.each(seams)('$name', (seam) => {
   })
 
   it.each<[string, Evidence, object]>([
-    ['a word', { outcome: 'X-Word', words: { yes: 'hit' } }, { result: 'hit' }],
+    ['a word', { outcome: 'X-Word', outcomeValues: { yes: 'hit' } }, { result: 'hit' }],
     ['a backend', { backend: 'X-Who' }, { result: 'unknown', backend: 'a' }],
   ])(
     'keeps it also where all that comes is %s, in whatever letter case the row names it',
@@ -236,20 +246,17 @@ describe.each(seams)('$name', (seam) => {
     it.each([
       ['at once', 0],
       ['by way of home', 1],
-    ])(
-      'tells nothing of an answer from home behind another origin, gone to %s: it carried no key',
-      async (_how, hops) => {
-        const session = new Session(freshId())
-        home.script(Array.from({ length: hops }, () => redirectTo('/on')))
-        home.script(redirectTo(`${foreign.origin}/away`), from('a'))
-        foreign.script(redirectTo(back()))
-        await listening(seam, home.origin, { session }, async ({ call, outcomes }) => {
-          await call()
-          expect(outcomes).toEqual([])
-        })
-        expect(home.requests.map(({ path }) => path).at(-1)).toBe('/back')
-        expect(session.lastOutcome).toBeUndefined()
-      },
-    )
+    ])('reports an answer from home behind a foreign origin, gone to %s: it was stamped again', async (_how, hops) => {
+      const session = new Session(freshId())
+      home.script(Array.from({ length: hops }, () => redirectTo('/on')))
+      home.script(redirectTo(`${foreign.origin}/away`), from('a'))
+      foreign.script(redirectTo(back()))
+      await listening(seam, home.origin, { session }, async ({ call, outcomes }) => {
+        await call()
+        expect(outcomes).toMatchObject([{ backend: 'a', origin: home.origin }])
+      })
+      expect(home.requests.map(({ path }) => path).at(-1)).toBe('/back')
+      expect(keysAt(foreign)).toEqual([undefined])
+    })
   }
 })

@@ -108,7 +108,7 @@ describe.each(seams)('$name', (seam) => {
 
   it('gives a sidecar a lane of its own where the gateway refuses calls without a key', async () => {
     const session = new Session('conversation-42')
-    const it = seam.connect(server.origin, { gateway: { name: 'strict', headers: ['x-needed'], strict: true } })
+    const it = seam.connect(server.origin, { gateway: { name: 'strict', headers: ['x-needed'], requiresKey: true } })
     await connected(it, async () => {
       await session.run(() => it.call())
       await session.run(() => runWithoutSession(() => it.call()))
@@ -117,7 +117,7 @@ describe.each(seams)('$name', (seam) => {
     })
     const [main, sidecar, stray, none] = server.requests.map((request) => request.header('x-needed'))
     expect(main).toBe('conversation-42')
-    expect(sidecar).toBe(session.lane('sidecar').key)
+    expect(sidecar).toBe(session.lane('side-call').key)
     expect(stray).toMatch(/^[0-9a-f]{32}$/)
     expect(new Set([main, sidecar, stray]).size).toBe(3)
     expect(none).toBeUndefined()

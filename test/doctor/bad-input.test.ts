@@ -19,7 +19,7 @@ function expectFailure(told: Told, sentence: RegExp, next: RegExp): void {
 describe('what cannot be reached', () => {
   it('is a host that does not resolve', async () => {
     const told = await doctor(against('http://no-such-host.invalid:4000/v1'))
-    expectFailure(told, /^no-such-host\.invalid:4000 does not resolve to an address\.$/, /--base-url/)
+    expectFailure(told, /^Host not found: no-such-host\.invalid:4000\.$/, /--base-url/)
   })
 
   it('is a port where nobody listens', async () => {
@@ -28,7 +28,11 @@ describe('what cannot be reached', () => {
     const { port } = server.address() as { port: number }
     await new Promise((resolve) => server.close(resolve))
     const told = await doctor(against(`http://127.0.0.1:${port}/v1`))
-    expectFailure(told, /^Nobody listens at 127\.0\.0\.1:\d+ \(ECONNREFUSED\)\.$/, /port in --base-url/)
+    expectFailure(
+      told,
+      /^Connection refused or timed out at 127\.0\.0\.1:\d+ \(ECONNREFUSED\)\.$/,
+      /port in --base-url/,
+    )
   })
 
   it('is a server of pages', async () => {
@@ -36,12 +40,12 @@ describe('what cannot be reached', () => {
       response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end('<!doctype html><h1>It works!</h1>')
     })
     const told = await doctor(against(server.baseURL))
-    expectFailure(told, /answers, but not as an LLM gateway: it sent text\/html/, /--api anthropic/)
+    expectFailure(told, /answers, but not like an LLM gateway: it sent text\/html/, /--api anthropic/)
   })
 
   it('is a path that is not there: the status is said once, and where those are that have another one', async () => {
     await using server = await startServer((_, response) => response.writeHead(404).end('404 page not found'))
-    const none = /has no such API at this base URL \(404\): page not found\.$/
+    const none = /does not serve this API at this base URL \(404\): page not found\.$/
     expectFailure(await doctor(against(server.baseURL)), none, /The base URL of Olla ends in \/olla\/proxy\/v1\.$/)
     const other = await doctor(against(server.baseURL, '--gateway', 'caddy'))
     expect(other.json().next.join(' ')).not.toContain('Olla')
@@ -51,7 +55,7 @@ describe('what cannot be reached', () => {
     await using server = await startRecorder()
     expectFailure(
       await doctor(against(server.origin)),
-      /has no such API at this base URL \(404\)/,
+      /does not serve this API at this base URL \(404\)/,
       /try http:.*\/v1\.$/,
     )
   })
@@ -72,7 +76,7 @@ describe('what does not let us in', () => {
     const told = await doctor(against(server.baseURL), { OPENAI_API_KEY: secret })
     expectFailure(
       told,
-      /does not let us in \(401\): .*Incorrect API key provided: \[the API key\]/,
+      /rejected the credentials \(401\): .*Incorrect API key provided: \[the API key\]/,
       /--api-key, or OPENAI_API_KEY/,
     )
     expect(told.stdout + told.stderr).not.toContain(secret)
@@ -89,12 +93,12 @@ describe('what does not let us in', () => {
       }
     })
     const told = await doctor(against(server.baseURL))
-    expectFailure(told, /does not know the model test-model \(404\)/, /It lists: llama-70b\./)
+    expectFailure(told, /does not have the model test-model \(404\)/, /It lists: llama-70b\./)
   })
 
   it.each([
-    [502, 'The calls for this one failed with 502: no reason given.'],
-    [404, 'The calls for this one failed with 404: no reason given.'],
+    [502, 'Calls for this model failed with 502: no reason given.'],
+    [404, 'Calls for this model failed with 404: no reason given.'],
   ])('lists no such model, where a call for one that it does not have says %i only', async (status, next) => {
     await using server = await startServer((request, response) => {
       if (request.method !== 'GET') return response.writeHead(status).end(String(status))
@@ -104,7 +108,7 @@ describe('what does not let us in', () => {
     const told = await doctor(against(server.baseURL))
     expectFailure(
       told,
-      /^The gateway lists no model `test-model`; it lists: llama-0, .*llama-7, and 2 more\.$/,
+      /^The gateway does not list the model `test-model`\. It lists: llama-0, .*llama-7, and 2 more\.$/,
       /^Check --model\. /,
     )
     expect(told.json().next.join(' ')).toContain(next)
@@ -121,7 +125,7 @@ describe('what does not let us in', () => {
     })
     const { verdict, why, next } = (await doctor(against(server.baseURL))).json()
     expect(verdict).toBe('unhealthy')
-    expect(why).toEqual(['4 of 4 calls failed.', '4 broke at the gateway or behind it (502): no reason given'])
+    expect(why).toEqual(['4 of 4 calls failed.', '4 × failed at the gateway or behind it (502): no reason given'])
     expect(next.join(' ').includes('--model')).toBe(isSuspect)
   })
 
@@ -145,8 +149,8 @@ describe('what does not let us in', () => {
     })
     expectFailure(
       await doctor(against(server.baseURL)),
-      /refused the call with 422: .*No thank you/,
-      /--model and --api/,
+      /rejected the call with 422: .*No thank you/,
+      /--model, and --api/,
     )
   })
 })
@@ -159,8 +163,8 @@ describe('what breaks', () => {
     expect(told.code).toBe(2)
     const { verdict, why, next } = told.json()
     expect(verdict).toBe('unhealthy')
-    expect(why.join(' ')).toMatch(/4 of 4 calls failed\. 4 ended in the middle of the answer/)
-    expect(next.join(' ')).toMatch(/Streams break off: look for timeouts/)
+    expect(why.join(' ')).toMatch(/4 of 4 calls failed\. 4 × stream ended early/)
+    expect(next.join(' ')).toMatch(/Streams end early: check the timeouts/)
     expect(told.stdout + told.stderr).not.toMatch(/\n\s+at |node:internal/)
   })
 
@@ -170,7 +174,7 @@ describe('what breaks', () => {
     })
     const told = await doctor(against(server.baseURL))
     expect(told.json()).toMatchObject({ verdict: 'unhealthy', exitCode: 2 })
-    expect(told.json().why.join(' ')).toContain('the stream ended before the answer did')
+    expect(told.json().why.join(' ')).toContain('the stream ended before the answer was complete')
   })
 
   it('is a gateway that only fails, or only says to come later', async () => {
@@ -203,7 +207,7 @@ describe('cached_tokens', () => {
     const { code, json } = await told({ ...prompt, prompt_tokens_details: { cached_tokens } })
     expect(code).toBe(2)
     expect(json()).toMatchObject({ verdict: 'unknown' })
-    expect(json().why.join(' ')).toContain('The `cached_tokens` that it says are no counts of tokens.')
+    expect(json().why.join(' ')).toContain('Its `cached_tokens` are not valid token counts')
     expect(json().arms.affinity).not.toHaveProperty('cachedShare')
   })
 
@@ -217,6 +221,6 @@ describe('cached_tokens', () => {
     expect(json()).toMatchObject({ verdict: 'unknown' })
     expect(json().next.join(' ')).toMatch(/`x-backend`.*--enable-prompt-tokens-details/)
     expect(json().arms.affinity).not.toHaveProperty('cachedShare')
-    expect(json().arms.affinity).not.toHaveProperty('descended')
+    expect(json().arms.affinity).not.toHaveProperty('foundCache')
   })
 })

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { EXIT_CODES, examine, type Settings, settingsOf, UsageError } from 'llm-affinity-doctor'
+import { EXIT_CODES, examine, type Options, parseOptions, UsageError } from 'llm-affinity-doctor'
 import { stall, startBalancer, startRecorder, startReplica } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
-import { gateways } from '../../packages/llm-affinity/src/gateways.ts'
+import { gateways } from '../../packages/llm-affinity/src/gateways/table.ts'
 import { runNode } from '../support/child.ts'
 import { against, doctor } from './support/doctor.ts'
 import { startHop } from './support/hops.ts'
@@ -16,18 +16,18 @@ const ask = ['--base-url', 'http://127.0.0.1:1/v1', '--model', 'm']
 describe('the command line', () => {
   it('knows what it is told, and has the key from the environment of that API', () => {
     const env = { OPENAI_API_KEY: 'o', ANTHROPIC_API_KEY: 'a' }
-    expect(settingsOf(ask, env)).toMatchObject({
+    expect(parseOptions(ask, env)).toMatchObject({
       api: 'openai',
       apiKey: 'o',
       conversations: 6,
       turns: 5,
       budget: 120_000,
     })
-    expect(settingsOf([...ask, '--api', 'anthropic'], env)).toMatchObject({ apiKey: 'a' })
-    expect(settingsOf([...ask, '--api-key', 'x'], env)).toMatchObject({ apiKey: 'x' })
-    expect(settingsOf(ask, {})).not.toHaveProperty('apiKey')
-    expect(settingsOf([...ask, '--header', 'X-One', 'X-Two'], {})).toMatchObject({ header: ['x-one', 'x-two'] })
-    expect([settingsOf([...ask, '--echo'], {}), settingsOf([...ask, '--echo', '9010'], {})]).toMatchObject([
+    expect(parseOptions([...ask, '--api', 'anthropic'], env)).toMatchObject({ apiKey: 'a' })
+    expect(parseOptions([...ask, '--api-key', 'x'], env)).toMatchObject({ apiKey: 'x' })
+    expect(parseOptions(ask, {})).not.toHaveProperty('apiKey')
+    expect(parseOptions([...ask, '--header', 'X-One', 'X-Two'], {})).toMatchObject({ header: ['x-one', 'x-two'] })
+    expect([parseOptions([...ask, '--echo'], {}), parseOptions([...ask, '--echo', '9010'], {})]).toMatchObject([
       { echo: 9009 },
       { echo: 9010 },
     ])
@@ -48,7 +48,7 @@ describe('the command line', () => {
     ['options that exist', [...ask, '--nonsense'], /unknown option/],
     ['options that exist, whatever is missing', ['--base-ur', 'http://127.0.0.1:1'], /unknown option '--base-ur'/],
   ])('wants %s: one sentence, and 3', async (_, args, sentence) => {
-    expect(() => settingsOf(args, {})).toThrow(UsageError)
+    expect(() => parseOptions(args, {})).toThrow(UsageError)
     const { code, stderr, json } = await doctor([...args, '--json'])
     expect(code).toBe(3)
     expect(stderr).toMatch(sentence)
@@ -58,7 +58,7 @@ describe('the command line', () => {
 
   it('has a version', () => {
     const { version } = JSON.parse(readFileSync(join(root, 'packages/doctor/package.json'), 'utf8'))
-    expect(settingsOf(['--version'], {})).toBe(`${version}\n`)
+    expect(parseOptions(['--version'], {})).toBe(`${version}\n`)
   })
 
   it('says what it will spend before it spends it', async () => {
@@ -134,27 +134,31 @@ describe('what it sends', () => {
     await using server = await startRecorder()
     // The first is answered; then one call after the other takes longer than all may.
     server.script(stall(0), ...Array.from({ length: 100 }, () => stall(400)))
-    const settings = settingsOf(against(server.baseURL), {}) as Settings
+    const settings = parseOptions(against(server.baseURL), {}) as Options
     const begun = performance.now()
-    const { judgement, findings } = await examine(settings, { say: () => {} }, { all: 1500, arms: 1000, call: 1000 })
+    const { judgement, findings } = await examine(
+      settings,
+      { report: () => {} },
+      { totalMs: 1500, armsMs: 1000, callTimeoutMs: 1000 },
+    )
     expect(judgement.verdict).toBe('unknown')
-    expect(findings.cut).toBe('time')
+    expect(findings.stoppedBy).toBe('time')
     expect(findings.faults).toEqual([])
     expect(performance.now() - begun).toBeLessThan(10_000)
   })
 
   it('ends in time where nothing else does: streams stay open, and so does the list of models', async () => {
-    const limits = { all: 1500, arms: 1000, call: 1000 }
+    const limits = { totalMs: 1500, armsMs: 1000, callTimeoutMs: 1000 }
     await using open = await startServer((_, response) => {
       response.writeHead(200, STREAM).write(completion(null))
     })
-    const settings = settingsOf(against(open.baseURL), {}) as Settings
-    expect((await examine(settings, { say: () => {} }, limits)).judgement.verdict).toBe('unknown')
+    const settings = parseOptions(against(open.baseURL), {}) as Options
+    expect((await examine(settings, { report: () => {} }, limits)).judgement.verdict).toBe('unknown')
     await using silent = await startServer((request, response) => {
       if (request.method === 'POST') response.writeHead(502).end()
     })
-    const others = settingsOf(against(silent.baseURL), {}) as Settings
-    expect((await examine(others, { say: () => {} }, limits)).judgement.verdict).toBe('unhealthy')
+    const others = parseOptions(against(silent.baseURL), {}) as Options
+    expect((await examine(others, { report: () => {} }, limits)).judgement.verdict).toBe('unhealthy')
   })
 })
 
@@ -169,8 +173,8 @@ it('--json gives one object, on the last line, with all that was promised', asyn
     failed: 0,
     conversations: 6,
     backends: expect.any(Object),
-    stayed: { did: expect.any(Number), of: 24 },
-    descended: { did: expect.any(Number), of: 24 },
+    sameBackend: { count: expect.any(Number), total: 24 },
+    foundCache: { count: expect.any(Number), total: 24 },
     lineages: expect.any(Number),
     cachedShare: expect.any(Number),
     promptTokens: expect.any(Number),
@@ -189,7 +193,7 @@ it('--json gives one object, on the last line, with all that was promised', asyn
     arms: { affinity: arm, control: arm },
     spent: { calls: 61, tokens: expect.any(Number), seconds: expect.any(Number) },
   })
-  expect(json().arms.affinity).toMatchObject({ stayed: { did: 24 }, lineages: 1 })
+  expect(json().arms.affinity).toMatchObject({ sameBackend: { count: 24 }, lineages: 1 })
   // It never decides, so it is no evidence.
   expect(json().why.join(' ')).not.toMatch(/first token/i)
 })
@@ -215,7 +219,7 @@ it('the README and the docs have every option and every verdict, each with its c
   const [readme, docs] = ['packages/doctor/README.md', 'docs/proof.md'].map((file) =>
     readFileSync(join(root, file), 'utf8'),
   )
-  const options = String(settingsOf(['--help'], {})).match(/--[a-z-]+/g) ?? []
+  const options = String(parseOptions(['--help'], {})).match(/--[a-z-]+/g) ?? []
   for (const option of options.filter((each) => each !== '--help')) expect(readme, option).toContain(`\`${option}`)
   for (const [verdict, code] of Object.entries(EXIT_CODES)) {
     const row = new RegExp(`^\\| \`${verdict}\` .*\\| ${code} +\\|$`, 'm')

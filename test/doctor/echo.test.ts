@@ -40,7 +40,7 @@ it('shows what a hop strips', async () => {
     echo: { sent: ['x-session-id'], lost: ['x-session-id'], arrived: [] },
   })
   expect(told.json().why.join(' ')).toContain('`x-session-affinity`, ')
-  expect(told.json().next.join(' ')).toContain('one hop nearer')
+  expect(told.json().next.join(' ')).toContain('one hop closer to the client')
 })
 
 it('shows a name with underscores that was dropped, and says who does that', async () => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { advice } from '../../packages/doctor/src/advice.ts'
-import type { Answer, Call } from '../../packages/doctor/src/calls.ts'
-import { lineages } from '../../packages/doctor/src/lineage.ts'
-import { otherNames } from '../../packages/doctor/src/names.ts'
-import { Purse } from '../../packages/doctor/src/purse.ts'
-import { recognise } from '../../packages/doctor/src/recognise.ts'
-import { sightOf } from '../../packages/doctor/src/sight.ts'
+import { identifyBackends } from '../../packages/doctor/src/analysis/backend-identifier.ts'
+import { lineages } from '../../packages/doctor/src/analysis/lineage.ts'
+import { recogniseGateway } from '../../packages/doctor/src/analysis/recognise-gateway.ts'
+import type { Answer, Call } from '../../packages/doctor/src/client/calls.ts'
+import { TokenBudget } from '../../packages/doctor/src/client/token-budget.ts'
+import { otherHeaderNames } from '../../packages/doctor/src/experiment/header-names.ts'
+import { advice } from '../../packages/doctor/src/verdict/advice.ts'
 import { snippetsOf } from '../support/snippets.ts'
 
 function answer(more: Partial<Answer> = {}): Answer {
@@ -46,20 +46,30 @@ describe('what names a backend', () => {
   it.each([
     [
       'a header of a gateway that we know',
+      'x-smg-routed-worker-id',
+      (at: number) => ({ 'x-smg-routed-worker-id': 'ab'[at % 2] ?? '' }),
+    ],
+    [
+      'two headers of such a gateway together',
+      'x-litellm-model-id and x-litellm-model-api-base',
+      (at: number) => ({ 'x-litellm-model-id': 'a', 'x-litellm-model-api-base': `http://pod-${at % 2}/v1` }),
+    ],
+    [
+      'one of the two, where it takes several values',
       'x-litellm-model-id',
       (at: number) => ({ 'x-litellm-model-id': 'ab'[at % 2] ?? '' }),
     ],
     ['a header with a name such as this', 'x-served-by', (at: number) => ({ 'x-served-by': `pod-${at % 3}` })],
     ['a header whose values look like it', 'x-zone', (at: number) => ({ 'x-zone': `eu-${at % 2}` })],
   ])('%s', (_, by, make) => {
-    expect(sightOf(calls(make))?.by).toBe(by)
+    expect(identifyBackends(calls(make))?.by).toBe(by)
   })
 
   it('a cookie that takes few values', () => {
     const all = Array.from({ length: 30 }, (_, at) =>
       call(at, { cookies: new Map([['SERVERID', 'ab'[at % 2] ?? '']]) }),
     )
-    expect(sightOf(all)?.by).toBe('cookie SERVERID')
+    expect(identifyBackends(all)?.by).toBe('cookie SERVERID')
   })
 
   it.each([
@@ -73,10 +83,12 @@ describe('what names a backend', () => {
       }),
     ],
     ['numbers without a name for them', (at: number) => ({ 'x-thing': `${at % 4}` })],
+    ['one value of one of two headers, which several may have', () => ({ 'x-litellm-model-id': 'a' })],
+    ['one value where several backends may have it', () => ({ 'x-routed-via': 'groq/m' })],
     ['one value that anything may have', () => ({ server: 'uvicorn', 'x-powered-by': 'Express' })],
     ['what only some answers have', (at: number) => (at % 2 ? { 'x-backend': 'a' } : ({} as Record<string, string>))],
   ])('is not %s', (_, make) => {
-    expect(sightOf(calls(make))).toBeUndefined()
+    expect(identifyBackends(calls(make))).toBeUndefined()
   })
 })
 
@@ -88,36 +100,36 @@ describe('which gateway it is', () => {
     ['nginx', { server: 'nginx/1.22.1' }, false],
     ['istio', { server: 'istio-envoy' }, false],
   ])('%s', (name, headers, isSure) => {
-    expect(recognise(new Map(Object.entries(headers)))).toMatchObject({ row: { name }, isSure })
+    expect(recogniseGateway(new Map(Object.entries(headers)))).toMatchObject({ gateway: { name }, isSure })
   })
 
   it('is not known by what every balancer of our pages says', () => {
-    expect(recognise(new Map([['x-backend', 'a']]))).toBeUndefined()
+    expect(recogniseGateway(new Map([['x-backend', 'a']]))).toBeUndefined()
   })
 })
 
 describe('the purse', () => {
   it.each([0, 3, 10_000_000])('does not believe that 100 words are %i tokens', (said) => {
-    const purse = new Purse(10_000)
-    purse.pay(100)?.(said)
+    const purse = new TokenBudget(10_000)
+    purse.reserve(100)?.(said)
     expect([purse.spent, purse.wordsFor(200)]).toEqual([216, 100])
   })
 
   it('never pays more than there is, and learns what words cost', () => {
-    const purse = new Purse(1000)
-    purse.pay(100)?.(130)
+    const purse = new TokenBudget(1000)
+    purse.reserve(100)?.(130)
     expect([purse.spent, purse.tokensFor(100)]).toEqual([146, 130])
-    const settle = purse.pay(600)
+    const settle = purse.reserve(600)
     expect(settle).toBeDefined()
-    expect(purse.pay(100)).toBeUndefined()
-    expect(purse.isShort).toBe(true)
+    expect(purse.reserve(100)).toBeUndefined()
+    expect(purse.isExhausted).toBe(true)
     settle?.(undefined)
     expect(purse.spent).toBe(146 + 780 + 16)
   })
 })
 
 it('other names are all that we know but the one that was sent, its other spelling first', () => {
-  const names = otherNames(['session_id'])
+  const names = otherHeaderNames(['session_id'])
   expect(names[0]).toBe('session-id')
   expect(names).toContain('x-litellm-session-id')
   expect(names).not.toContain('session_id')
@@ -127,7 +139,7 @@ it('other names are all that we know but the one that was sent, its other spelli
 describe('the line to add', () => {
   it.each([...advice].filter(([, { pin }]) => pin !== undefined))(
     'stands on the page of %s, in its config',
-    async (name, { pin, name: names }) => {
+    async (name, { pin, exposeBackend: names }) => {
       const configs = (await snippetsOf(`docs/gateways/${name}.md`)).filter(({ language }) => language !== 'ts')
       const code = configs.map((each) => each.code).join('\n')
       expect(code).toContain(pin?.line)

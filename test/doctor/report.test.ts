@@ -110,7 +110,12 @@ describe('the report', () => {
         await page.keyboard.press('Tab')
         reached.push(await page.locator(':focus').getAttribute('aria-label'))
       }
-      expect(reached).toEqual(['Figures of both arms', 'Who answered, with the key', 'Who answered, without', null])
+      expect(reached).toEqual([
+        'Figures of both arms',
+        'Backend by turn, with the key',
+        'Backend by turn, without the key',
+        null,
+      ])
       await page.keyboard.press('Enter')
       expect(await page.locator('details').getAttribute('open')).toBe('')
       expect(said).toEqual([])

@@ -1,4 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest'
+import { API_KEY } from '../gateways/support/api-key.ts'
+import { howToInstall, notHere } from '../gateways/support/describe.ts'
 import { freePort } from '../gateways/support/process.ts'
 import { against, doctor } from './support/doctor.ts'
 import { setups } from './support/setups.ts'
@@ -13,16 +15,16 @@ describe('the doctor before real gateways and those of the testkit', () => {
   for (const setup of setups) {
     const { title, args = [], verdict, code, program, echo } = setup
     const isHere = program === undefined || program.find() !== undefined
-    if (!isHere)
-      console.log(
-        `${program.title} ${program.version} is not installed: "${title}" is skipped. Run: npm run gateways:install`,
-      )
+    if (!isHere) console.log(`${notHere(program)}: "${title}" is skipped. ${howToInstall(program)}`)
 
     it.skipIf(!isHere)(`${title}: ${verdict}`, { timeout: 300_000 }, async () => {
       await using stack = new AsyncDisposableStack()
       const port = await freePort()
       const baseURL = await setup.start(stack, port)
-      const told = await doctor(against(baseURL, ...args, ...(echo ? ['--echo', String(port)] : [])))
+      const told = await doctor(against(baseURL, ...args, ...(echo ? ['--echo', String(port)] : [])), {
+        OPENAI_API_KEY: API_KEY,
+        ANTHROPIC_API_KEY: API_KEY,
+      })
       const json = told.json()
       const row = rowOf(setup, String(json.verdict), told.code)
       rows.set(title, row)

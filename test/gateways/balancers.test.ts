@@ -1,21 +1,17 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Outcome } from 'llm-affinity'
-import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
-import { caddy } from './programs/caddy.ts'
+import { caddy, caddyOfDebian } from './programs/caddy.ts'
 import { haproxy } from './programs/haproxy.ts'
 import { nginx } from './programs/nginx.ts'
 import { describeProgram } from './support/describe.ts'
 import { type Fleet, startFleet } from './support/fleet.ts'
+import { piecesThrough } from './support/pieces.ts'
 import type { Program } from './support/program.ts'
 import { speakersTo } from './support/speakers.ts'
 import { type Answer, type Conversation, conversations, replicasOf, talk } from './support/traffic.ts'
 
 // What our recipes have each of them do.
-for (const program of [caddy, nginx, haproxy]) {
+for (const program of [caddy, caddyOfDebian, nginx, haproxy]) {
   describeProgram(program, () => {
     let fleet: Fleet
     beforeAll(async () => {
@@ -106,16 +102,7 @@ for (const program of [caddy, nginx, haproxy]) {
     })
 
     it('hands on what a backend has written, before it writes more', async () => {
-      await using backend = await startGated()
-      await using gateway = await program.start([backend, backend, backend])
-      const client = new OpenAI({ baseURL: `${gateway.origin}/v1`, apiKey: 'none', maxRetries: 0 })
-      const stream = await client.chat.completions.create({ model: 'test-model', messages: [], stream: true })
-      const texts: (string | null | undefined)[] = []
-      for await (const { choices } of stream) {
-        texts.push(choices[0]?.delta.content)
-        backend.more()
-      }
-      expect(texts).toEqual(['piece 0', 'piece 1', 'piece 2'])
+      expect(await piecesThrough(program)).toEqual(['piece 0', 'piece 1', 'piece 2'])
     })
   })
 }
@@ -132,7 +119,7 @@ function wrapped(program: Program, { origin }: Fleet, count?: number): Wrapped {
     heard.push(outcome)
   }
   return {
-    all: conversations(speakersTo(origin, program.speaks, { gateway: program.name, onOutcome }), count),
+    all: conversations(speakersTo(origin, program.speaks, { gateway: program.gateway, onOutcome }), count),
     outcomesOf: ({ id }) => heard.filter(({ session }) => session.id === id),
     results: () => heard.map(({ result }) => result),
   }
@@ -144,41 +131,4 @@ function hostOf(fleet: Fleet, replica = ''): string {
 
 function expectTrue(fleet: Fleet, { headers, replica }: Answer): void {
   expect(headers.get('x-backend')).toBe(hostOf(fleet, replica))
-}
-
-interface Gated extends AsyncDisposable {
-  readonly name: string
-  readonly origin: string
-  more(): void
-}
-
-// Milliseconds: see startFleet.
-const PREFILL = 20
-
-// A backend whose stream goes on only when it is told to: whoever holds back what it wrote waits for ever.
-async function startGated(): Promise<Gated> {
-  let open = (): void => {}
-  const server = createServer(async (request, response) => {
-    await text(request)
-    await sleep(PREFILL)
-    response.writeHead(200, { 'content-type': 'text/event-stream' })
-    for (let piece = 0; piece < 3; piece++) {
-      const gate = new Promise<void>((resolve) => {
-        open = resolve
-      })
-      response.write(`data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: `piece ${piece}` } }] })}\n\n`)
-      await gate
-    }
-    response.end('data: [DONE]\n\n')
-  }).listen(0, '127.0.0.1')
-  await new Promise((resolve) => server.once('listening', resolve))
-  return {
-    name: 'gated',
-    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    more: () => open(),
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
 }

@@ -1,19 +1,18 @@
-import OpenAI from 'openai'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { gateways } from '../../packages/llm-affinity/src/gateways.ts'
+import { gateways } from '../../packages/llm-affinity/src/gateways/table.ts'
 import { envoy } from './programs/envoy.ts'
 import { smg } from './programs/smg.ts'
 import { vllmRouter } from './programs/vllm-router.ts'
-import { startByHand } from './support/byhand.ts'
 import { describeProgram } from './support/describe.ts'
 import { type Fleet, startFleet } from './support/fleet.ts'
+import { piecesThrough } from './support/pieces.ts'
 import { speakersTo } from './support/speakers.ts'
 import { placesOf, stamped } from './support/stamped.ts'
 import { conversation, replicasOf, talk } from './support/traffic.ts'
 
 // What they all do with a key, as their pages turn them on.
 for (const program of [smg, vllmRouter, envoy]) {
-  const evidence = gateways.get(program.name)?.evidence
+  const evidence = gateways.get(program.gateway)?.evidence
 
   describeProgram(program, () => {
     let fleet: Fleet
@@ -49,7 +48,7 @@ for (const program of [smg, vllmRouter, envoy]) {
 
     it('keeps sessions apart whose ids end like turns or retries of one', async () => {
       for (const suffix of ['_t', '_r']) {
-        const [speaker] = speakersTo(fleet.origin, ['openai'], { gateway: program.name })
+        const [speaker] = speakersTo(fleet.origin, ['openai'], { gateway: program.gateway })
         if (speaker === undefined) throw new Error('no speaker')
         const all = Array.from({ length: 12 }, (_, at) => conversation(speaker, { id: `an-agents-run${suffix}${at}` }))
         await talk(all, 2)
@@ -79,30 +78,7 @@ for (const program of [smg, vllmRouter, envoy]) {
     })
 
     it('hands on what a backend has written, before it writes more', async () => {
-      let more = (): void => {}
-      await using backend = await startByHand('gated', async (response) => {
-        response.writeHead(200, { 'content-type': 'text/event-stream' })
-        for (let piece = 0; piece < 3; piece++) {
-          const gate = new Promise<void>((resolve) => {
-            more = resolve
-          })
-          response.write(
-            `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content: `piece ${piece}` } }] })}\n\n`,
-          )
-          await gate
-        }
-        response.end('data: [DONE]\n\n')
-      })
-      await using gateway = await program.start([backend, backend, backend])
-      const client = new OpenAI({ baseURL: `${gateway.origin}/v1`, apiKey: 'none', maxRetries: 0 })
-      const messages = [{ role: 'user' as const, content: 'Hello' }]
-      const stream = await client.chat.completions.create({ model: 'test-model', messages, stream: true })
-      const texts: (string | null | undefined)[] = []
-      for await (const { choices } of stream) {
-        texts.push(choices[0]?.delta.content)
-        more()
-      }
-      expect(texts).toEqual(['piece 0', 'piece 1', 'piece 2'])
+      expect(await piecesThrough(program)).toEqual(['piece 0', 'piece 1', 'piece 2'])
     })
   })
 }

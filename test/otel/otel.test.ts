@@ -89,6 +89,16 @@ describe('on the active span', () => {
     expect(JSON.stringify(attributes)).not.toContain(session.key)
   })
 
+  it('has no id of unbounded length', async () => {
+    const openai = client({ ids: true })
+    const attributesOf = async (id: string): Promise<object> => {
+      spans.reset()
+      return spanAround(() => runWithSession(id, () => openai.chat.completions.create(turn)))
+    }
+    expect(await attributesOf('x'.repeat(1024))).toHaveProperty([ATTR_GEN_AI_CONVERSATION_ID])
+    expect(await attributesOf('x'.repeat(1025))).not.toHaveProperty([ATTR_GEN_AI_CONVERSATION_ID])
+  })
+
   it.each([false, true])(
     'has the tokens of an answer in the words of the conventions, streamed: %s',
     async (stream) => {
@@ -115,7 +125,7 @@ describe('on the active span', () => {
 
   it('is the caller’s own span, for calls that run at the same time on one connection', async () => {
     const dispatcher = new Agent({ connections: 1 }).compose(
-      affinityInterceptor({ gateway, onOutcome: otelOutcomes({ ids: true }) }),
+      affinityInterceptor({ origins: replica.origin, gateway, onOutcome: otelOutcomes({ ids: true }) }),
     )
     const call = (id: string): Promise<unknown> =>
       trace.getTracer('test').startActiveSpan(id, (span) =>
@@ -184,21 +194,28 @@ describe('in the meters', () => {
     expect(mine?.value).toMatchObject({ count: 2 })
   })
 
-  it('names a hundred backends and no more, whatever a gateway makes up', async () => {
-    const listen = otelOutcomes()
+  it.each([
+    ['backends', 'llm_affinity.backend', (name: string) => ({ backend: name })],
+    ['addresses', ATTR_SERVER_ADDRESS, (name: string) => ({ origin: `http://${name}` })],
+    ['gateways', 'llm_affinity.gateway', (name: string) => ({ gateway: name })],
+  ])('names a hundred %s and no more, whatever is made up', async (what, attribute, made) => {
+    const listen = otelOutcomes({ usage: true })
     const session = new Session()
+    const outcome = { session, gateway: `many ${what}`, origin: 'http://a', status: 200, result: 'moved' } as const
     for (let i = 0; i < 300; i++) {
-      listen({ session, gateway: 'many', origin: 'http://a', status: 200, result: 'moved', backend: `pod-${i}` })
+      listen({ ...outcome, backend: `many ${what}`, ...made(`${what}-${i % 150}`) })
     }
     const mine = (await points('llm_affinity.outcomes')).filter(({ attributes }) =>
-      Object.values(attributes).includes('many'),
+      Object.values(attributes).includes(`many ${what}`),
     )
-    expect(mine).toHaveLength(101)
+    const counts = new Map(mine.map(({ attributes, value }) => [Reflect.get(attributes, attribute), value]))
+    expect(counts.size).toBe(101)
+    expect([counts.get(`${what}-0`), counts.get(`${what}-99`), counts.get('other')]).toEqual([2, 2, 100])
   })
 })
 
 it('refuses options that are none, at the caller’s line', () => {
-  expect(() => otelOutcomes({ id: true } as never)).toThrow(/^Expected options to be `ids` and `usage`, got "id"/)
+  expect(() => otelOutcomes({ id: true } as never)).toThrow(/^Expected options to be among `ids`, `usage`, got "id"/)
   expect(() => otelOutcomes({ ids: 'yes' } as never)).toThrow(/^Expected `ids` to be true or false, got a string/)
 })
 

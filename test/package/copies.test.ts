@@ -58,3 +58,34 @@ it('stamp once where both stand in the way', async () => {
   await one.runWithSession('conversation-42', () => send(`${server.origin}/v1/models`))
   expect(keysAt(server)).toEqual(['conversation-42'])
 })
+
+it('patch the global fetch in turns, undo that in whatever order, and leave no layers behind', () => {
+  const original = globalThis.fetch
+  let undo = one.patchGlobalFetch({ origins: server.origin })
+  for (let i = 0; i < 10; i++) {
+    const undoNext = (i % 2 === 0 ? other : one).patchGlobalFetch({ origins: server.origin })
+    undo()
+    undo = undoNext
+  }
+  undo()
+  const left = globalThis.fetch
+  globalThis.fetch = original
+  expect(left).toBe(original)
+})
+
+it('forget each other’s calls: after an answer that is an error, a caller’s own headers are left alone', async () => {
+  server.clear()
+  const url = `${server.origin}/v1/models`
+  const elsewhere = await startRecorder()
+  // The guard of each is on: that of the first sees a request first, and its answer last.
+  await one.runWithSession('conversation-42', () => one.affinityFetch()(url))
+  await one.runWithSession('conversation-42', () => other.affinityFetch()(url))
+  for (const copy of [one, other]) {
+    server.script({ status: 401, body: '' })
+    await one.runWithSession('conversation-42', () => copy.affinityFetch()(url))
+    const headers = { 'x-session-id': 'conversation-42', 'x-litellm-session-id': 'conversation-42' }
+    await fetch(`${elsewhere.origin}/v1/models`, { headers })
+  }
+  expect(keysAt(elsewhere)).toEqual(['conversation-42', 'conversation-42'])
+  await elsewhere.close()
+})

@@ -1,8 +1,9 @@
 // What docs/runtimes.md speaks of. `.ts` that every Node of the workspace runs as it is: install.ts imports it.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { installedIn, type Wanted } from '../support/npm-folder.ts'
 
 /** A runtime as the npm registry has it: one package a platform, with a binary and no install script. */
 export interface Pinned {
@@ -37,24 +38,14 @@ export const names = Object.keys(pinned) as RuntimeName[]
 
 // A folder of its own and no workspace package: its several `node`s would stand before the workspace's own.
 export const folder: string = fileURLToPath(new URL('.installed', import.meta.url))
-export const receipt: string = join(folder, 'receipt.json')
 
 /** What npm is asked for: each under our own name, since one package is here in two versions. */
-export const wanted: Readonly<Record<string, string>> = Object.fromEntries(
+export const wanted: Wanted = Object.fromEntries(
   Object.entries(pinned).map(([as, { package: from, version }]) => [as, `npm:${from}@${version}`]),
 )
 
 /** The binary of a runtime, or undefined where it is not installed, or another version than the pinned one is. */
 export function binaryOf(name: RuntimeName): string | undefined {
   const binary = join(folder, 'node_modules', name, pinned[name].binary)
-  return installed()[name] === wanted[name] && existsSync(binary) ? binary : undefined
-}
-
-// What the last install that came to its end has brought.
-function installed(): Readonly<Record<string, string>> {
-  try {
-    return JSON.parse(readFileSync(receipt, 'utf8'))
-  } catch {
-    return {}
-  }
+  return installedIn(folder)[name] === wanted[name] && existsSync(binary) ? binary : undefined
 }

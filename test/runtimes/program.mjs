@@ -1,10 +1,9 @@
-// For the runtimes that run a program: one case a line, one answer a line. It ends when whoever asks is gone.
+// For the runtimes that run a program.
 
 import { createRequire } from 'node:module'
-import process from 'node:process'
-import { createInterface } from 'node:readline'
 import { currentSession, runWithSession } from 'llm-affinity'
 import { clientCases } from './clients.mjs'
+import { answerLines } from './lines.mjs'
 import { cases } from './probe.mjs'
 
 const ownCases = {
@@ -23,13 +22,4 @@ const ownCases = {
 
 const all = { ...cases, ...clientCases, ...ownCases }
 
-for await (const line of createInterface({ input: process.stdin })) {
-  const { name, args } = JSON.parse(line)
-  let answer
-  try {
-    answer = { result: (await all[name](args)) ?? null }
-  } catch (error) {
-    answer = { error: String(error?.stack ?? error) }
-  }
-  console.log(JSON.stringify(answer))
-}
+await answerLines(all)

@@ -77,12 +77,13 @@ export function startProgram(binary: string, flags: readonly string[] = [], prog
   }
 }
 
-/** On a Node, bundled as for a browser: without async context, and with a real `fetch`. */
-export async function startBundle(): Promise<Probe> {
+/** On a Node, bundled as for a browser: with `process.getBuiltinModule` or, as in a browser, without. */
+export async function startBundle({ builtins }: { readonly builtins: boolean }): Promise<Probe> {
   const folder = mkdtempSync(join(tmpdir(), 'llm-affinity-'))
   const outfile = join(folder, 'program.mjs')
   await bundle('program.mjs', outfile, ['browser'])
-  const probe = startProgram(process.execPath, [], outfile)
+  const flags = builtins ? [] : ['--import=data:text/javascript,delete process.getBuiltinModule']
+  const probe = startProgram(process.execPath, flags, outfile)
   return {
     run: probe.run,
     close: async () => {
@@ -93,13 +94,18 @@ export async function startBundle(): Promise<Probe> {
 }
 
 /**
- * In a Worker, bundled as Wrangler bundles.
+ * In a Worker, bundled as Wrangler bundles unless other conditions are given.
  *
  * @throws Error with what workerd said, where the Worker does not start.
  */
-export async function startWorker(binary: string, date: string, flags: readonly string[]): Promise<Probe> {
+export async function startWorker(
+  binary: string,
+  date: string,
+  flags: readonly string[],
+  conditions: readonly string[] = ['workerd', 'worker', 'browser'],
+): Promise<Probe> {
   const folder = mkdtempSync(join(tmpdir(), 'llm-affinity-'))
-  await bundle('worker.mjs', join(folder, 'worker.js'), ['workerd', 'worker', 'browser'])
+  await bundle('worker.mjs', join(folder, 'worker.js'), conditions)
   writeFileSync(join(folder, 'config.capnp'), configOf(date, flags))
   const { child, said } = started(binary, ['serve', join(folder, 'config.capnp'), '--control-fd=3'], 'ignore')
   const close = async (): Promise<void> => {
@@ -124,12 +130,12 @@ export async function startWorker(binary: string, date: string, flags: readonly 
   }
 }
 
-async function bundle(entry: string, outfile: string, conditions: string[]): Promise<void> {
+async function bundle(entry: string, outfile: string, conditions: readonly string[]): Promise<void> {
   const external = ['node:*', 'undici', 'undici7']
   await build({
     entryPoints: [here(entry)],
     outfile,
-    conditions,
+    conditions: [...conditions],
     external,
     bundle: true,
     format: 'esm',

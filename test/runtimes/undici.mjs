@@ -10,7 +10,7 @@ export async function undici({ major, home, foreign, conversations }) {
   const path = '/v1/models'
   const dispatcher = new u.Agent({ connections: 4 }).compose(
     u.interceptors.redirect({ maxRedirections: 3 }),
-    affinityInterceptor(),
+    affinityInterceptor({ origins: [home, foreign] }),
   )
   const request = async (origin, more) => (await u.request(`${origin}${path}`, { dispatcher, ...more })).body.text()
   await request(home)

@@ -16,6 +16,20 @@ afterEach(() => {
 const KEY = 'conversation-42'
 const call = (server: Recorder): Promise<Response> => runWithSession(KEY, () => fetch(`${server.origin}/v1/models`))
 
+/** A global fetch, and how many stack frames its last call has come through. */
+function countingFrames(): { readonly bottom: typeof fetch; frames(): number } {
+  let frames = 0
+  const bottom: typeof fetch = (...args) => {
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = Number.POSITIVE_INFINITY
+    frames = new Error('here').stack?.split('\n').length ?? 0
+    Error.stackTraceLimit = limit
+    return original(...args)
+  }
+  globalThis.fetch = bottom
+  return { bottom, frames: () => frames }
+}
+
 describe('patchGlobalFetch', () => {
   it('touches what is named and nothing else, and undoes itself', async () => {
     const undo = patchGlobalFetch({ origins: [home.origin] })
@@ -83,6 +97,105 @@ describe('patchGlobalFetch', () => {
     await call(home)
     expect(seen).toBe(1)
     expect(keysAt(home)).toEqual([undefined])
+  })
+
+  it('leaves no layers behind, in whatever order patches are undone', async () => {
+    const { bottom, frames } = countingFrames()
+    const undoLast = patchGlobalFetch({ origins: foreign.origin, gateway: 'olla' })
+    let undoOne = patchGlobalFetch({ origins: home.origin })
+    for (let i = 0; i < 1000; i++) {
+      const undoNext = patchGlobalFetch({ origins: home.origin })
+      undoOne()
+      undoOne = undoNext
+    }
+    await call(home)
+    expect(frames()).toBeLessThan(150)
+    undoOne()
+    await call(home)
+    undoLast()
+    expect(globalThis.fetch).toBe(bottom)
+    await call(home)
+    expect(keysAt(home)).toEqual([KEY, undefined, undefined])
+  })
+
+  it('leaves no layers behind below a patch of its own that stays', async () => {
+    const { bottom, frames } = countingFrames()
+    const undos = Array.from({ length: 1000 }, () => patchGlobalFetch({ origins: home.origin }))
+    const undoTop = patchGlobalFetch({ origins: home.origin })
+    for (const undo of undos) undo()
+    await call(home)
+    expect(frames()).toBeLessThan(150)
+    undoTop()
+    expect(globalThis.fetch).toBe(bottom)
+    expect(keysAt(home)).toEqual([KEY])
+  })
+
+  it('leaves no layers behind below a patch of somebody else, once that one is called', async () => {
+    const { bottom, frames } = countingFrames()
+    const undos = Array.from({ length: 1000 }, () => patchGlobalFetch({ origins: home.origin }))
+    const ours = globalThis.fetch
+    const theirs: typeof fetch = (...args) => ours(...args)
+    globalThis.fetch = theirs
+    for (const undo of undos) undo()
+    await call(home)
+    expect(frames()).toBeLessThan(150)
+    expect(globalThis.fetch).toBe(theirs)
+    // They take their patch away, and ours is what they have found.
+    globalThis.fetch = ours
+    await call(home)
+    expect(globalThis.fetch).toBe(bottom)
+    expect(keysAt(home)).toEqual([undefined, undefined])
+  })
+
+  it('does not build on a patch that was undone, if that one is what somebody has put back', async () => {
+    const undo = patchGlobalFetch({ origins: home.origin })
+    const ours = globalThis.fetch
+    undo()
+    globalThis.fetch = ours
+    const undoNext = patchGlobalFetch({ origins: home.origin, gateway: 'olla' })
+    await call(home)
+    undoNext()
+    expect(globalThis.fetch).toBe(original)
+    expect(home.requests.map((request) => request.header('x-olla-session-id'))).toEqual([KEY])
+    expect(keysAt(home)).toEqual([undefined])
+  })
+
+  it('a client that has kept the fetch of a patch calls what was there before, once that is undone', async () => {
+    const undoHome = patchGlobalFetch({ origins: home.origin })
+    const undoOlla = patchGlobalFetch({ origins: home.origin, gateway: 'olla' })
+    const kept = globalThis.fetch
+    undoHome()
+    await runWithSession(KEY, () => kept(`${home.origin}/v1/models`))
+    undoOlla()
+    await runWithSession(KEY, () => kept(`${home.origin}/v1/models`))
+    expect(home.requests.map((request) => request.header('x-olla-session-id'))).toEqual([KEY, undefined])
+    expect(keysAt(home)).toEqual([undefined, undefined])
+  })
+
+  it('leaves redirects to the fetch of Node, also where a patch between them was undone', async () => {
+    const undoLower = patchGlobalFetch({ origins: foreign.origin })
+    const undo = patchGlobalFetch({ origins: home.origin })
+    for (const prepare of [undoLower, () => {}]) {
+      prepare()
+      home.script({ status: 307, headers: { location: `${home.origin}/v1/models` } })
+      // What is followed by hand has clones that do not say so.
+      expect((await call(home)).clone().redirected).toBe(true)
+    }
+    undo()
+    expect(keysAt(home)).toEqual([KEY, KEY, KEY, KEY])
+  })
+
+  it('looks like the fetch that it patches: its name, its length and whatever else it has', () => {
+    const theirs = Object.assign((_url: string | URL | Request, ...rest: [RequestInit?]) => original(_url, ...rest), {
+      [Symbol.for('theirs')]: true,
+    })
+    const members = (fetch: object): object => ({ ...Object.getOwnPropertyDescriptors(fetch), prototype: undefined })
+    for (const before of [original, theirs]) {
+      globalThis.fetch = before
+      const undo = patchGlobalFetch({ origins: home.origin })
+      expect(members(globalThis.fetch)).toEqual(members(before))
+      undo()
+    }
   })
 
   it('keeps what a runtime hangs on fetch', () => {

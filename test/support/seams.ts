@@ -26,6 +26,8 @@ export interface Seam {
   connect(origin: string, affinity: AffinityOptions | null): Connection
   readonly retries: boolean
   readonly redirects: boolean
+  /** Redirects are followed by us, since nobody can check what this fetch sends. */
+  readonly followsByHand?: boolean
   /** Every attempt comes by here, and not the last one alone. */
   readonly seesAttempts: boolean
   /** The body comes by as the text that it is, and not as a stream. */
@@ -201,8 +203,8 @@ const positions: Record<string, { compose: Compose; retries: boolean; redirects:
 }
 
 function undiciSeams(version: string, u: Undici): Seam[] {
-  const ours = (affinity: AffinityOptions | null): Interceptors =>
-    affinity === null ? [] : [affinityInterceptor(affinity)]
+  const ours = (affinity: AffinityOptions | null, origin: string): Interceptors =>
+    affinity === null ? [] : [affinityInterceptor({ origins: origin, ...affinity })]
   const composed = Object.entries(positions).map(([position, { compose, retries, redirects }]) => ({
     name: `undici ${version}, ${position}`,
     retries,
@@ -210,7 +212,7 @@ function undiciSeams(version: string, u: Undici): Seam[] {
     seesAttempts: retries && !position.startsWith('above'),
     seesBody: true,
     connect: (origin: string, affinity: AffinityOptions | null): Connection => {
-      const dispatcher = compose(u, origin, ours(affinity))
+      const dispatcher = compose(u, origin, ours(affinity, origin))
       const request = (options: CallOptions = {}, stream = false): Promise<undici8.Dispatcher.ResponseData> =>
         dispatcher.request({
           origin,
@@ -236,7 +238,7 @@ function undiciSeams(version: string, u: Undici): Seam[] {
       seesAttempts: true,
       seesBody: false,
       connect: (origin, affinity) => {
-        const dispatcher = new u.Agent().compose(...ours(affinity))
+        const dispatcher = new u.Agent().compose(...ours(affinity, origin))
         // The types of undici's fetch and the platform's differ in name only.
         const send = ((input: string, init: undici8.RequestInit) =>
           u.fetch(input, { ...init, dispatcher })) as unknown as typeof fetch
@@ -255,7 +257,7 @@ function undiciSeams(version: string, u: Undici): Seam[] {
       seesBody: false,
       connect: (origin, affinity) => {
         const before = u.getGlobalDispatcher()
-        const dispatcher = new u.Agent().compose(...ours(affinity))
+        const dispatcher = new u.Agent().compose(...ours(affinity, origin))
         u.setGlobalDispatcher(dispatcher)
         return overFetch(
           () => fetch,
@@ -279,6 +281,19 @@ export const seams: readonly Seam[] = [
     seesBody: true,
     connect: (origin, affinity) => {
       const send = affinity === null ? fetch : affinityFetch(affinity)
+      return overFetch(() => send as typeof fetch, origin)
+    },
+  },
+  {
+    name: 'affinityFetch over another fetch',
+    retries: true,
+    redirects: true,
+    followsByHand: true,
+    seesAttempts: true,
+    seesBody: true,
+    connect: (origin, affinity) => {
+      const other = undici8.fetch as unknown as typeof fetch
+      const send = affinity === null ? other : affinityFetch({ ...affinity, fetch: other })
       return overFetch(() => send as typeof fetch, origin)
     },
   },

@@ -17,7 +17,7 @@ import {
   type SessionState,
   withAffinity,
 } from 'llm-affinity'
-import { gateways } from 'llm-affinity/gateways'
+import { gatewayAt, gateways } from 'llm-affinity/gateways'
 import { otelOutcomes } from 'llm-affinity/otel'
 import { type AffinityInterceptor, affinityInterceptor } from 'llm-affinity/undici'
 import { readUsage, type SessionFigures, SessionReport, type Usage } from 'llm-affinity/usage'
@@ -44,12 +44,16 @@ test('an outcome says what became of a call', () => {
 })
 
 test('a row is data, and may be constant', () => {
-  const ours = { name: 'ours', headers: ['x-ours'], evidence: { outcome: 'x-pin', words: { kept: 'hit' } } } as const
+  const ours = {
+    name: 'ours',
+    headers: ['x-ours'],
+    evidence: { outcome: 'x-pin', outcomeValues: { kept: 'hit' } },
+  } as const
   expectTypeOf(ours).toExtend<Gateway>()
   expectTypeOf<'olla'>().toExtend<GatewayName>()
   expectTypeOf<Gateway['evidence']>().toEqualTypeOf<Evidence | undefined>()
   // @ts-expect-error no such result
-  withAffinity({}, { gateway: { name: 'ours', headers: ['x'], evidence: { words: { kept: 'won' } } } })
+  withAffinity({}, { gateway: { name: 'ours', headers: ['x'], evidence: { outcomeValues: { kept: 'won' } } } })
   // @ts-expect-error a field is nothing without its paths
   withAffinity({}, { gateway: { name: 'ours', headers: [], body: { field: 'session_id' } } })
 })
@@ -141,7 +145,7 @@ test('a patch needs origins, and gives its undo', () => {
 })
 
 test('an interceptor composes on every dispatcher of undici 7 and 8', () => {
-  const ours = affinityInterceptor({ session })
+  const ours = affinityInterceptor({ origins: 'http://a', session })
   expectTypeOf(ours).toEqualTypeOf<AffinityInterceptor>()
   expectTypeOf(ours).toExtend<Dispatcher.DispatcherComposeInterceptor>()
   expectTypeOf(ours).toExtend<Dispatcher7.DispatcherComposeInterceptor>()
@@ -151,18 +155,26 @@ test('an interceptor composes on every dispatcher of undici 7 and 8', () => {
   new Client('http://a').compose(ours)
   new RetryAgent(new Agent().compose(ours))
   new Agent7().compose(ours)
+  // @ts-expect-error origins are required
+  affinityInterceptor()
+  // @ts-expect-error origins are required
+  affinityInterceptor({ session })
   // @ts-expect-error no options but these
-  affinityInterceptor({ fetch })
+  affinityInterceptor({ origins: 'http://a', fetch })
 })
 
 test('what is read of answers fits where outcomes are told', () => {
-  const report = new SessionReport({ cacheLivesMs: 60_000 })
+  const report = new SessionReport({ cacheTtlMs: 60_000 })
   affinityFetch({ onOutcome: report.onOutcome })
-  affinityInterceptor({ onOutcome: otelOutcomes({ ids: true, usage: true }) })
-  expectTypeOf(report.of(session)).toEqualTypeOf<SessionFigures | undefined>()
+  affinityInterceptor({ origins: 'http://a', onOutcome: otelOutcomes({ ids: true, usage: true }) })
+  expectTypeOf(report.get(session)).toEqualTypeOf<SessionFigures | undefined>()
   expectTypeOf(readUsage(new Response())).toEqualTypeOf<Promise<Usage | undefined>>()
   expectTypeOf<Usage['cachedTokens']>().toEqualTypeOf<number | undefined>()
-  expectTypeOf(gateways).toEqualTypeOf<ReadonlyMap<string, Gateway>>()
+  expectTypeOf(gateways).toExtend<ReadonlyMap<string, Gateway>>()
+  expectTypeOf(gateways.get('dynamo')).toEqualTypeOf<Gateway>()
+  expectTypeOf(gateways.get(String('dynamo'))).toEqualTypeOf<Gateway | undefined>()
+  expectTypeOf(gatewayAt('api.openai.com')).toEqualTypeOf<Gateway | undefined>()
+  expectTypeOf<Evidence['backend']>().toEqualTypeOf<string | readonly string[] | undefined>()
   // @ts-expect-error no such option
   otelOutcomes({ keys: true })
 })

@@ -1,9 +1,9 @@
 import { createHash, createHmac } from 'node:crypto'
 import fc from 'fast-check'
 import { Session } from 'llm-affinity'
-import { describe, expect, it } from 'vitest'
-import { derivedKey, isKey, keyOf } from '../../packages/llm-affinity/src/key.ts'
-import { hex, hmacSha256, sha256 } from '../../packages/llm-affinity/src/sha256.ts'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { derivedKey, isKey, keyOf } from '../../packages/llm-affinity/src/session/key.ts'
+import { hex, hmacSha256, sha256 } from '../../packages/llm-affinity/src/session/sha256.ts'
 
 const anyText = fc.string({ unit: 'binary', maxLength: 300 })
 const onWire = /^[A-Za-z0-9_-]{8,64}$/
@@ -99,6 +99,67 @@ describe('a key', () => {
     const expected = createHmac('sha256', 's3cret').update(text).digest('hex').slice(0, 32)
     expect(new Session('conversation-42', { namespace: 'acme', secret: 's3cret' }).key).toBe(expected)
     expect(keyOf('conversation-42', 'acme', 'other')).not.toBe(expected)
+  })
+
+  describe.each([
+    ['with node:crypto', () => {}],
+    ['without it', () => vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined)],
+    [
+      'with one that throws',
+      () => {
+        const createHash = (): never => {
+          throw new Error('not implemented')
+        }
+        vi.spyOn(process, 'getBuiltinModule').mockReturnValue({ createHash })
+      },
+    ],
+    [
+      'with one that is wrong',
+      () => {
+        vi.spyOn(process, 'getBuiltinModule').mockReturnValue({ createHash: () => createHash('sha1') })
+      },
+    ],
+  ])('of long texts is the same as of short ones, on a runtime %s', (_runtime, prepare) => {
+    beforeEach(prepare)
+    afterEach(() => vi.restoreAllMocks())
+
+    // Pieces of it end after 65,536 UTF-16 units: between and inside of pairs, of lone halves, and of what JSON escapes.
+    const long = fc
+      .tuple(
+        fc.integer({ min: 65_530, max: 65_537 }),
+        fc.array(fc.constantFrom('🦉', '\ud83d', '\udd89', '"', 'é', '\u0001'), { minLength: 8, maxLength: 16 }),
+      )
+      .map(([length, units]) => 'x'.repeat(length) + units.join('') + 'y'.repeat(65_525) + units.join(''))
+    const sha = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32)
+
+    it('an id, a namespace and the names of lanes and children', () => {
+      fc.assert(
+        fc.property(long, (text) => {
+          expect(keyOf(text)).toBe(sha(text))
+          const hmac = createHmac('sha256', 's3cret').update(JSON.stringify(['acme', text]))
+          expect(keyOf(text, 'acme', 's3cret')).toBe(hmac.digest('hex').slice(0, 32))
+          const turned = createHmac('sha256', '').update(JSON.stringify([text, 'acme']))
+          expect(keyOf('acme', text)).toBe(turned.digest('hex').slice(0, 32))
+          for (const kind of ['lane', 'child'] as const) {
+            expect(derivedKey(kind, 'conversation-42', text)).toBe(sha(JSON.stringify([kind, 'conversation-42', text])))
+          }
+        }),
+        { numRuns: 30 },
+      )
+    })
+  })
+
+  it('is made of all of a long id', () => {
+    const ids = [0, 65_535, 65_536, 500_000, 999_999].map((at) => `${'x'.repeat(at)}y${'x'.repeat(999_999 - at)}`)
+    expect(new Set(ids.map((id) => keyOf(id))).size).toBe(ids.length)
+    expect(new Set(ids.map((id) => keyOf(id, 'acme'))).size).toBe(ids.length)
+    expect(new Set(ids.map((id) => new Session('conversation-42').lane(id).key)).size).toBe(ids.length)
+  })
+
+  it('is made of an id whose JSON is longer than a string can be', () => {
+    const id = '\u0001'.repeat(90_000_000)
+    expect(() => JSON.stringify(id)).toThrow(RangeError)
+    expect(new Session(id, { namespace: 'acme' }).key).toMatch(onWire)
   })
 
   it('of a lane, a named child and an epoch differ from it and from each other in the first 32 characters', () => {

@@ -1,6 +1,7 @@
 import { affinityFetch, type Gateway } from 'llm-affinity'
 import { describe, expect, it } from 'vitest'
-import { rowOf } from '../../packages/llm-affinity/src/row.ts'
+import { gateways } from '../../packages/llm-affinity/src/gateways/table.ts'
+import { resolveGateway } from '../../packages/llm-affinity/src/gateways/validate.ts'
 
 describe('a row of a user’s own', () => {
   const own = { name: 'ours', headers: ['x-ours'] }
@@ -9,7 +10,7 @@ describe('a row of a user’s own', () => {
     ['no name', { headers: ['x-ours'] }, /`gateway.name` to be a string that is not empty, got undefined/],
     ['an empty name', { ...own, name: '' }, /`gateway.name` .*, got ""/],
     ['no headers', { name: 'ours' }, /`gateway.headers` to be a list.*, got undefined/],
-    ['an empty list of headers', { ...own, headers: [] }, /`gateway.headers` to be a list, not empty.*, got \[\]/],
+    ['an empty list of headers', { ...own, headers: [] }, /`gateway` to have a header or a `body`, got neither/],
     ['a header alone', { ...own, headers: 'x-ours' }, /`gateway.headers` .*, got "x-ours"/],
     ['a header that is none', { ...own, headers: ['x-ours', 7] }, /`gateway.headers` .*, got \["x-ours", a number\]/],
     ['a header with a space', { ...own, headers: ['x ours'] }, /`gateway.headers`/],
@@ -35,6 +36,11 @@ describe('a row of a user’s own', () => {
       { ...own, parent: 'Authorization' },
       /`gateway.parent` to be a header name that is free/,
     ],
+    [
+      'a parent that is one of its headers',
+      { ...own, headers: ['x-other', 'X-Ours'], parent: 'x-OURS' },
+      /`gateway.parent` to be none of its headers, got "x-ours"/,
+    ],
     ['a parent that is a list', { ...own, parent: ['x-parent'] }, /`gateway.parent` .*, got \["x-parent"\]/],
     [
       'a host that is a URL',
@@ -42,17 +48,29 @@ describe('a row of a user’s own', () => {
       /`gateway.hosts` .*, got \["https:\/\/a.example"\]/,
     ],
     ['a host with a port', { ...own, hosts: ['a.example:443'] }, /`gateway.hosts`/],
-    ['a host with a star inside', { ...own, hosts: ['a.*.example'] }, /`gateway.hosts`/],
+    ['a host with two stars', { ...own, hosts: ['*.a.*.example'] }, /`gateway.hosts`/],
     ['a star alone', { ...own, hosts: ['*'] }, /`gateway.hosts`/],
     ['a host in upper case', { ...own, hosts: ['A.example'] }, /`gateway.hosts`/],
     ['no hosts in the list', { ...own, hosts: [] }, /`gateway.hosts` .*, got \[\]/],
-    ['strict as a word', { ...own, strict: 'yes' }, /`gateway.strict` to be true or false, got "yes"/],
-    ['perModel as a number', { ...own, perModel: 1 }, /`gateway.perModel` to be true or false, got a number/],
-    ['a value that is a text', { ...own, value: '.*' }, /`gateway.value` to be a RegExp.*, got ".\*"/],
-    ['a value with the flag g', { ...own, value: /.*/g }, /`gateway.value` .*without the flags g and y/],
-    ['a value with the flag y', { ...own, value: /.*/y }, /`gateway.value` .*without the flags g and y/],
-    ['a value that no hash matches', { ...own, value: /^.{1,16}$/ }, /`gateway.value` .*which 32 hex characters match/],
-    ['a value that no letter matches', { ...own, value: /^\d+$/ }, /`gateway.value` .*which 32 hex characters match/],
+    ['strict as a word', { ...own, requiresKey: 'yes' }, /`gateway.requiresKey` to be true or false, got "yes"/],
+    [
+      'pinsPerModel as a number',
+      { ...own, pinsPerModel: 1 },
+      /`gateway.pinsPerModel` to be true or false, got a number/,
+    ],
+    ['a value that is a text', { ...own, keyPattern: '.*' }, /`gateway.keyPattern` to be a RegExp.*, got ".\*"/],
+    ['a value with the flag g', { ...own, keyPattern: /.*/g }, /`gateway.keyPattern` .*without the flags g and y/],
+    ['a value with the flag y', { ...own, keyPattern: /.*/y }, /`gateway.keyPattern` .*without the flags g and y/],
+    [
+      'a value that no hash matches',
+      { ...own, keyPattern: /^.{1,16}$/ },
+      /`gateway.keyPattern` .*which 32 hex characters match/,
+    ],
+    [
+      'a value that no letter matches',
+      { ...own, keyPattern: /^\d+$/ },
+      /`gateway.keyPattern` .*which 32 hex characters match/,
+    ],
     [
       'a body, and a header that is none',
       { ...own, headers: ['x ours'], body },
@@ -67,7 +85,7 @@ describe('a row of a user’s own', () => {
     ],
     ['a body without paths', { ...own, body: { field: 'key' } }, /`gateway.body.paths` to be a list.*, got undefined/],
     ['a field with a quote', { ...own, body: { ...body, field: 'a"b' } }, /`gateway.body.field`/],
-    ['a field with an empty step', { ...own, body: { ...body, field: 'a..b' } }, /`gateway.body.field` .*, got "a..b"/],
+    ['a field with a dot', { ...own, body: { ...body, field: 'a.b' } }, /`gateway.body.field` .*, got "a.b"/],
     ['a field of nothing', { ...own, body: { ...body, field: '' } }, /`gateway.body.field`/],
     [
       'a path without a slash',
@@ -88,30 +106,50 @@ describe('a row of a user’s own', () => {
     ],
     ['evidence that is a list', { ...own, evidence: ['x-backend'] }, /`gateway.evidence` to be an object/],
     [
-      'a backend that is no header',
+      'a backend that is not a header',
       { ...own, evidence: { backend: 'x backend' } },
-      /`gateway.evidence.backend` to be the name of a header/,
+      /`gateway.evidence.backend` to be a header name, or a list/,
     ],
-    ['an outcome that is no header', { ...own, evidence: { outcome: '' } }, /`gateway.evidence.outcome`/],
+    ['no backends in the list', { ...own, evidence: { backend: [] } }, /`gateway.evidence.backend` .*, got \[\]/],
+    [
+      'a backend in the list that is not a header',
+      { ...own, evidence: { backend: ['x-a', 'x b'] } },
+      /`gateway.evidence.backend` .*, got \["x-a", "x b"\]/,
+    ],
+    [
+      'ambiguous as a word',
+      { ...own, evidence: { ambiguous: 'yes' } },
+      /`gateway.evidence.ambiguous` to be true or false/,
+    ],
+    [
+      'failures that are a name',
+      { ...own, evidence: { failureHeaders: 'x-tries' } },
+      /`gateway.evidence.failureHeaders` to be a list/,
+    ],
+    ['an outcome that is not a header', { ...own, evidence: { outcome: '' } }, /`gateway.evidence.outcome`/],
     ['an echo that is a flag', { ...own, evidence: { echo: true } }, /`gateway.evidence.echo` .*, got a boolean/],
     ['a source that is a list', { ...own, evidence: { source: ['a'] } }, /`gateway.evidence.source`/],
     ['a model that is none', { ...own, evidence: { model: null } }, /`gateway.evidence.model` .*, got null/],
     [
       'tries that are a name',
-      { ...own, evidence: { retries: 'x-tries' } },
-      /`gateway.evidence.retries` to be a list of header names/,
+      { ...own, evidence: { retryHeaders: 'x-tries' } },
+      /`gateway.evidence.retryHeaders` to be a list, each a header name/,
     ],
     [
       'words that mean nothing',
-      { ...own, evidence: { words: { yes: 'sticky' } } },
-      /`gateway.evidence.words` to be an object of outcomes/,
+      { ...own, evidence: { outcomeValues: { yes: 'sticky' } } },
+      /`gateway.evidence.outcomeValues` to be an object of outcomes/,
     ],
-    ['words that are a list', { ...own, evidence: { words: ['hit'] } }, /`gateway.evidence.words`/],
-    ['a part that is a text', { ...own, evidence: { part: '-(.*)-' } }, /`gateway.evidence.part` to be a RegExp/],
+    ['words that are a list', { ...own, evidence: { outcomeValues: ['hit'] } }, /`gateway.evidence.outcomeValues`/],
+    [
+      'a part that is a text',
+      { ...own, evidence: { backendPattern: '-(.*)-' } },
+      /`gateway.evidence.backendPattern` to be a RegExp/,
+    ],
     [
       'a part with the flag g',
-      { ...own, evidence: { part: /a/g } },
-      /`gateway.evidence.part` .*without the flags g and y/,
+      { ...own, evidence: { backendPattern: /a/g } },
+      /`gateway.evidence.backendPattern` .*without the flags g and y/,
     ],
     [
       'a stranger in the evidence',
@@ -137,55 +175,66 @@ describe('a row of a user’s own', () => {
   it.each<[string, Gateway]>([
     ['headers alone', own],
     ['a body field alone', { name: 'ours', headers: [], body }],
-    ['members that are not set', { ...own, hosts: undefined as never, strict: undefined as never }],
+    ['members that are not set', { ...own, hosts: undefined as never, requiresKey: undefined as never }],
     [
       'all that there is',
       {
         ...own,
         parent: 'x-parent',
-        body: { field: 'a.b-c.d_e', paths: ['/'] },
-        value: /^[0-9a-f]{32}$/i,
-        hosts: ['*.example.com', 'localhost'],
-        strict: false,
-        perModel: true,
+        body: { field: 'b-c_d', paths: ['/'] },
+        keyPattern: /^[0-9a-f]{32}$/i,
+        hosts: ['*.example.com', 'localhost', 'api.*.example.com', '*-api.example.com'],
+        requiresKey: false,
+        pinsPerModel: true,
         evidence: {
           outcome: 'o',
-          words: { '': 'hit' },
+          outcomeValues: { '': 'hit' },
           backend: 'b',
-          part: /x/,
+          backendPattern: /x/,
           source: 's',
           echo: 'e',
           model: 'm',
-          retries: ['r'],
+          ambiguous: true,
+          retryHeaders: ['r'],
+          failureHeaders: ['f'],
         },
       },
     ],
+    ['several headers that name the backend', { ...own, evidence: { backend: ['x-a', 'x-b'] } }],
   ])('may have %s', (_what, gateway) => {
-    expect(rowOf(gateway)).toEqual(gateway)
+    expect(resolveGateway(gateway)).toEqual(gateway)
   })
 
   it('is read once: what is changed later changes nothing', () => {
     const headers = ['X-Ours']
     const paths = ['/chat']
-    const evidence = { backend: 'x-backend', retries: ['x-tries'] }
-    const given = { name: 'ours', headers, body: { field: 'key', paths }, value: /^.{1,40}$/, evidence }
-    const row = rowOf(given)
+    const evidence = { backend: 'x-backend', retryHeaders: ['x-tries'] }
+    const given = { name: 'ours', headers, body: { field: 'key', paths }, keyPattern: /^.{1,40}$/, evidence }
+    const row = resolveGateway(given)
     const before = structuredClone(row)
     headers.push('x-late')
     paths.push('/late')
-    evidence.retries.push('x-late')
-    Object.assign(given, { name: 'late', value: /^$/, strict: true })
+    evidence.retryHeaders.push('x-late')
+    Object.assign(given, { name: 'late', keyPattern: /^$/, requiresKey: true })
     Object.assign(evidence, { backend: 'x-late' })
     expect(row).toEqual(before)
     expect(row.headers).toEqual(['x-ours'])
   })
 
   it('has its names in lower case, as seams compare them', () => {
-    const row = rowOf({ name: 'Ours', headers: ['X-Ours'], parent: 'X-Parent' })
+    const row = resolveGateway({ name: 'Ours', headers: ['X-Ours'], parent: 'X-Parent' })
     expect(row).toEqual({ name: 'Ours', headers: ['x-ours'], parent: 'x-parent' })
   })
 
+  it.each<[string, Gateway]>([
+    ['a parent', { ...gateways.get('dynamo'), parent: 'x-dynamo-parent-session-id' }],
+    ['keys for side calls', { ...gateways.get('litellm'), requiresKey: true }],
+    ['evidence', { ...gateways.get('smg'), evidence: { backend: 'x-smg-routed-worker-id', ambiguous: true } }],
+  ])('may be one of the table with a change: %s', (_what, gateway) => {
+    expect(resolveGateway(gateway)).toEqual(gateway)
+  })
+
   it('has each header once, in whatever letter case it is named', () => {
-    expect(rowOf({ name: 'ours', headers: ['X-Ours', 'x-ours', 'X-OURS'] }).headers).toEqual(['x-ours'])
+    expect(resolveGateway({ name: 'ours', headers: ['X-Ours', 'x-ours', 'X-OURS'] }).headers).toEqual(['x-ours'])
   })
 })

@@ -1,14 +1,18 @@
-import { affinityHeaders, type Gateway, Session } from 'llm-affinity'
+import { affinityHeaders, type Gateway, type GatewayName, Session } from 'llm-affinity'
 import { describe, expect, it } from 'vitest'
-import { gateways } from '../../packages/llm-affinity/src/gateways.ts'
-import { rowOf } from '../../packages/llm-affinity/src/row.ts'
-import { sources } from '../../packages/llm-affinity/src/sources.ts'
+import { gatewayAt } from '../../packages/llm-affinity/src/gateways/hosts.ts'
+import { type Source, sources } from '../../packages/llm-affinity/src/gateways/sources.ts'
+import { gateways } from '../../packages/llm-affinity/src/gateways/table.ts'
+import { resolveGateway } from '../../packages/llm-affinity/src/gateways/validate.ts'
 
 const session = new Session('conversation-42')
 const rows = [...gateways.values()]
 const sentTo = (url: string): Record<string, string> => affinityHeaders(url, { session })
 const stamped = (...names: string[]): Record<string, string> =>
   Object.fromEntries(names.map((name) => [name, session.key]))
+// A second matcher, so that the first is not its own witness.
+const covers = (known: string, host: string): boolean =>
+  new RegExp(`^${known.replaceAll('.', '\\.').replace('*', '.+')}$`).test(host)
 const GENERIC = stamped('x-session-id', 'x-litellm-session-id')
 
 describe('the table', () => {
@@ -26,29 +30,31 @@ describe('the table', () => {
   })
 
   it.each(rows.filter(({ name }) => name !== 'none'))('holds $name to what a row of a user’s own is held to', (row) => {
-    expect(rowOf({ ...row })).toEqual(row)
-    expect(rowOf({ ...row })).not.toBe(row)
+    expect(resolveGateway({ ...row })).toEqual(row)
+    expect(resolveGateway({ ...row })).not.toBe(row)
   })
 
   it('has one row that no user may write: the one that stamps nothing', () => {
-    expect(() => rowOf({ ...gateways.get('none') } as Gateway)).toThrow(/headers.* to be a list, not empty/)
+    expect(() => resolveGateway({ ...gateways.get('none') } as Gateway)).toThrow(/to have a header or a `body`/)
     expect(affinityHeaders('http://gateway:4000', { session, gateway: 'none' })).toEqual({})
   })
 
-  it('has each host in one row only, and none below another’s', () => {
+  it('has each host in one row only, by which that row is found', () => {
     const hosts = rows.flatMap((row) => row.hosts ?? [])
     expect(new Set(hosts).size).toBe(hosts.length)
-    const below = hosts.filter((host) => host.startsWith('*.')).map((host) => host.slice(1))
-    for (const row of rows) {
-      const others = below.filter((end) => !row.hosts?.includes(`*${end}`))
-      for (const host of row.hosts ?? []) expect(others.filter((end) => `.${host}`.endsWith(end))).toEqual([])
+    for (const { name, hosts = [] } of rows) {
+      for (const host of hosts) {
+        const place = host.replace('*', 'any.where')
+        expect(gatewayAt(place)?.name, place).toBe(name)
+        expect(rows.filter((row) => row.hosts?.some((known) => covers(known, place))).length, place).toBe(1)
+      }
     }
   })
 
   it('has names in lower case alone, and no name twice in a row', () => {
     for (const { headers, parent, evidence } of rows) {
-      const { words: _, part: __, retries = [], ...read } = evidence ?? {}
-      const names = [...headers, ...(parent === undefined ? [] : [parent]), ...Object.values(read), ...retries]
+      const { outcomeValues: _, backendPattern: __, ambiguous: ___, ...read } = evidence ?? {}
+      const names = [...headers, ...(parent === undefined ? [] : [parent]), ...Object.values(read).flat()]
       expect(names).toEqual(names.map((name) => name.toLowerCase()))
       expect(new Set([...headers, parent]).size).toBe(headers.length + 1)
     }
@@ -63,11 +69,13 @@ describe('the table', () => {
       'azure-openai prompt_cache_key /openai/v1/chat/completions',
       'azure-openai prompt_cache_key /openai/v1/responses',
       'azure-openai prompt_cache_key /openai/v1/responses/compact',
+      'deepinfra prompt_cache_key /v1/openai/chat/completions',
       'mistral prompt_cache_key /v1/chat/completions',
       'mistral prompt_cache_key /v1/fim/completions',
       'mistral prompt_cache_key /v1/agents/completions',
       'moonshot prompt_cache_key /v1/chat/completions',
       'openai prompt_cache_key /v1/chat/completions',
+      'openai prompt_cache_key /v1/decisions',
       'openai prompt_cache_key /v1/responses',
       'openai prompt_cache_key /v1/responses/compact',
       'xai prompt_cache_key /v1/responses',
@@ -80,16 +88,25 @@ describe('the table', () => {
     )
   })
 
-  it('names a parent by hand too, where a gateway wants to know it', () => {
+  it('names no parent, unless a row of a user’s own asks for it, by hand too', () => {
+    expect(rows.filter(({ parent }) => parent !== undefined)).toEqual([])
     const child = session.child('search')
-    const of = (speaker: Session): object =>
-      affinityHeaders('http://gateway:4000', { session: speaker, gateway: 'dynamo' })
-    expect(of(session)).toEqual({ 'x-dynamo-session-id': session.key })
-    expect(of(child)).toEqual({ 'x-dynamo-session-id': child.key, 'x-dynamo-parent-session-id': session.key })
+    const of = (speaker: Session, gateway: GatewayName | Gateway): object =>
+      affinityHeaders('http://gateway:4000', { session: speaker, gateway })
+    expect(of(child, 'dynamo')).toEqual({ 'x-dynamo-session-id': child.key })
+    const dynamo = { ...gateways.get('dynamo'), parent: 'x-dynamo-parent-session-id' }
+    expect(of(session, dynamo)).toEqual({ 'x-dynamo-session-id': session.key })
+    expect(of(child, dynamo)).toEqual({ 'x-dynamo-session-id': child.key, 'x-dynamo-parent-session-id': session.key })
     // No key, and no hash of none.
-    const gateway = { name: 'ours', headers: ['x-ours'], parent: 'x-parent', value: /^.{1,32}$/ }
+    const gateway = { name: 'ours', headers: ['x-ours'], parent: 'x-parent', keyPattern: /^.{1,32}$/ }
     const orphan = new Session('').child()
-    expect(affinityHeaders('http://gateway:4000', { session: orphan, gateway })).toEqual({ 'x-ours': orphan.key })
+    expect(of(orphan, gateway)).toEqual({ 'x-ours': orphan.key })
+  })
+
+  it('says what a hit rests on, for the rows that have evidence and for no other', () => {
+    const known = new Map<string, Source>(Object.entries(sources))
+    const said = rows.filter(({ name }) => known.get(name)?.hit !== undefined)
+    expect(said.map(({ name }) => name)).toEqual(rows.filter(({ evidence }) => evidence).map(({ name }) => name))
   })
 })
 
@@ -110,6 +127,24 @@ describe('a provider is known by its host', () => {
     ['https://api.z.ai/api/paas/v4', {}],
     ['https://generativelanguage.googleapis.com/v1beta', {}],
     ['https://open.bigmodel.cn/api/paas/v4', {}],
+    ['https://codestral.mistral.ai/v1', {}],
+    ['https://api.deepinfra.com/v1/openai', {}],
+    ['https://api.together.ai/v1', {}],
+    ['https://api.novita.ai/openai', {}],
+    ['https://api.sambanova.ai/v1', {}],
+    ['https://api.studio.nebius.com/v1', {}],
+    ['https://api.tokenfactory.nebius.com/v1', {}],
+    ['https://integrate.api.nvidia.com/v1', {}],
+    ['https://inference.baseten.co/v1', {}],
+    ['https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1', {}],
+    ['https://bedrock-mantle.us-east-1.api.aws/v1', {}],
+    ['https://aiplatform.googleapis.com/v1', {}],
+    ['https://europe-west4-aiplatform.googleapis.com/v1', {}],
+    [
+      'https://model-abc.api.baseten.co/environments/production/sync/v1',
+      stamped('x-baseten-session-id', 'x-session-affinity'),
+    ],
+    ['https://api.llmgateway.io/v1', stamped('x-session-id')],
     ['https://api.x.ai/v1', stamped('x-grok-conv-id')],
     ['https://us-east-1.api.x.ai/v1', stamped('x-grok-conv-id')],
     ['https://api.fireworks.ai/inference/v1', stamped('x-session-affinity')],
@@ -148,6 +183,13 @@ describe('a provider is known by its host', () => {
     'https://gateway.example/?https://api.openai.com/v1',
     'https://openai.azure.com.evil.example/openai/v1',
     'https://console.mistral.ai/v1',
+    'https://baseten.co/v1',
+    'https://evilapi.baseten.co.example/v1',
+    'https://bedrock-runtime.us-east-1.amazonaws.com.example/v1',
+    'https://bedrock-runtime.example/v1',
+    'https://my-bedrock.us-east-1.elb.amazonaws.com/v1',
+    'https://googleapis.com.example/v1',
+    'https://together.ai/v1',
     'http://127.0.0.1:4000/v1',
     'http://[::1]:4000/v1',
   ])('and not by what looks like it: %s', (url) => {

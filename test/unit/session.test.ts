@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { currentSession, runWithoutSession, runWithSession, Session, type SessionState } from 'llm-affinity'
 import { describe, expect, it, vi } from 'vitest'
 
@@ -95,6 +97,69 @@ describe('a session', () => {
     let depth = 0
     for (let at: Session | undefined = Session.from(state); at !== undefined; at = at.parent) depth++
     expect(depth).toBeLessThan(100)
+  })
+
+  it('remembers 64 ancestors, and keeps no others alive', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect: () => void = runInNewContext('gc')
+    const collected = new Set<number>()
+    const registry = new FinalizationRegistry<number>((generation) => collected.add(generation))
+    let session = new Session('conversation-42')
+    for (let i = 0; i < 1000; i++) {
+      registry.register(session, i)
+      session = i % 2 === 0 ? session.fork() : session.child('next')
+    }
+    const ancestors: Session[] = []
+    for (let at = session.parent; at !== undefined; at = at.parent) ancestors.push(at)
+    expect(ancestors).toHaveLength(64)
+    await vi.waitFor(() => {
+      collect()
+      expect(collected.size).toBeGreaterThan(900)
+    }, 10_000)
+    expect(collected.size).toBeLessThanOrEqual(1000 - 64)
+    expect(new Set(ancestors).size).toBe(64)
+  })
+
+  it('knows its parent, however many generations were before', () => {
+    let session = new Session('conversation-42')
+    for (let i = 0; i < 200; i++) {
+      const fork = session.fork()
+      const lane = session.lane('titles')
+      expect(fork.parent).toBe(session)
+      expect(lane.parent).toBe(session)
+      session = fork
+    }
+  })
+
+  it('is described and restored after 20,000 generations, with the keys of its ancestors', () => {
+    let session = new Session('conversation-42')
+    for (let i = 0; i < 20_000; i++) session = i % 3 === 0 ? session.child('worker') : session.fork()
+    session = session.child('worker').child('worker')
+    session.repin()
+    const line = (from: Session): Session[] => (from.parent === undefined ? [from] : [from, ...line(from.parent)])
+    const keys = (from: Session): string[][] => line(from).map(({ id, key }) => [id, key])
+    const text = JSON.stringify(session)
+    expect(text.length).toBeLessThan(100_000)
+    const restored = Session.from(JSON.parse(text) as SessionState)
+    expect(keys(restored)).toEqual(keys(session))
+    expect(keys(restored)).toHaveLength(65)
+    expect(restored.lane('titles').key).toBe(session.lane('titles').key)
+  })
+
+  it('has an id of bounded length as the named child of many named children, and each has another', () => {
+    let session = new Session('conversation-42')
+    const ids = new Set<string>()
+    const keys = new Set<string>()
+    for (let i = 0; i < 1000; i++) {
+      session = session.child('worker')
+      ids.add(session.id)
+      keys.add(session.key)
+      expect(session.id.length).toBeLessThan(1100)
+    }
+    expect([ids.size, keys.size]).toEqual([1000, 1000])
+    expect(new Session('a'.repeat(1016)).child('worker').id).toBe(`${'a'.repeat(1016)}/worker`)
+    const long = new Session('conversation-42').child('x'.repeat(2000))
+    expect(long.id).toBe(`conversation-42/${long.key}`)
   })
 
   it('survives a store after every fork of a hundred', () => {
@@ -228,7 +293,11 @@ describe('a mistake', () => {
     ['no function, on a session', () => run.call(session, 'x' as never), /`fn` to be a function, got a string/],
     ['no function, without one', () => runWithoutSession(null as never), /`fn` to be a function, got null/],
     ['an id that is no text', () => new Session(7 as never), /`id` to be a string, got a number/],
-    ['options that are none', () => new Session('a', null as never), /session options to be an object, got null/],
+    [
+      'options that are none',
+      () => new Session('a', null as never),
+      /session options to be an object such as .*, got null/,
+    ],
     ['a namespace that is no text', () => new Session('a', { namespace: 1 as never }), /`namespace` to be a string/],
     ['an empty secret', () => new Session('a', { secret: '' }), /`secret` to be a string that is not empty/],
     ['a lane without a name', () => lane.call(session, undefined as never), /`name` to be a string, got undefined/],

@@ -35,7 +35,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
     [
       'a row without headers',
       () => affinityFetch({ gateway: { name: 'a', headers: [] } }),
-      /`gateway.headers` to be a list, not empty, of header names .*, got \[\]/,
+      /`gateway` to have a header or a `body`, got neither/,
     ],
     [
       'a header name that is none',
@@ -70,6 +70,28 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
       /options to be an object such as .*, got a string/,
     ],
     ['a fetch that is none', () => affinityFetch({ fetch: {} as never }), /`fetch` to be a function, got an object/],
+    ['an interceptor without options', () => affinityInterceptor(undefined as never), /options to be an object/],
+    [
+      'an interceptor without origins',
+      () => affinityInterceptor({} as never),
+      /`origins` to name where keys may go, got undefined. Write affinityInterceptor\(\{ origins: /,
+    ],
+    ['an interceptor with an empty list of origins', () => affinityInterceptor({ origins: [] }), /at least one URL/],
+    [
+      'a pattern in origins',
+      () => affinityFetch({ origins: 'https://*.example.com' }),
+      /without patterns, got "https:/,
+    ],
+    [
+      'options that are a list',
+      () => affinityFetch(['http://gateway:4000'] as never),
+      /options to be an object .*, got an array/,
+    ],
+    [
+      'a misspelled option',
+      () => affinityInterceptor({ origin: 'http://gateway:4000' } as never),
+      /options to be .*, got "origin"/,
+    ],
     ['a patch without origins', () => patchGlobalFetch({} as never), /`origins` to say which calls .*, got undefined/],
     [
       'a patch without options',
@@ -85,7 +107,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
     [
       'a client that cannot be copied',
       () => withAffinity(new Headers()),
-      /`client` to be an SDK client with `withOptions`.*, got an instance of Headers. Give affinityFetch\(\) to its constructor/,
+      /`client` to be an SDK client with `withOptions`.*, got an instance of Headers without `withOptions`. Give affinityFetch\(\) to its constructor/,
     ],
     ['an SDK itself, not a client', () => withAffinity(OpenAI), /`client` to be an SDK client .*, got a function/],
   ]
@@ -93,13 +115,13 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
     [
       'an option that is none',
       () => affinityFetch({ origin: 'http://a' } as never),
-      /options to be `gateway`, `origins`, `session` and `onOutcome`, got "origin"/,
+      /options to be among `gateway`, `origins`, `session`, `onOutcome`, `fetch`, got "origin"/,
     ],
     ['an option of another seam', () => withAffinity(client, { fetch } as never), /got "fetch"/],
     [
       'an option of a session that is none',
       () => new Session('a', { tenant: 'b' } as never),
-      /`namespace` and `secret`, got "tenant"/,
+      /`namespace`, `secret`, got "tenant"/,
     ],
     [
       'a secret that is not set',
@@ -157,7 +179,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
         return super.withOptions({ ...options, baseURL: 'http://elsewhere.example/v1' })
       }
     }
-    expect(() => withAffinity(new Moved({ apiKey: 'test' }))).toThrow(/copies, class and base URL included/)
+    expect(() => withAffinity(new Moved({ apiKey: 'test' }))).toThrow(/that would lose its class or base URL/)
     class Strict extends OpenAI {
       constructor(tenant: string, options: object) {
         if (typeof tenant !== 'string') throw new Error('a tenant, please')

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { affinityFetch, Session, withAffinity } from 'llm-affinity'
 import { affinityInterceptor } from 'llm-affinity/undici'
 import { SessionReport, type SessionReportOptions } from 'llm-affinity/usage'
@@ -7,6 +9,8 @@ import { Agent, request } from 'undici'
 import { describe, expect, it } from 'vitest'
 import { freshId } from '../support/outcomes.ts'
 import { recorder } from '../support/recorder.ts'
+
+setFlagsFromString('--expose-gc')
 
 const home = await recorder()
 const away = await recorder()
@@ -44,7 +48,7 @@ function reported(options?: SessionReportOptions, origin = home.origin) {
 }
 
 const reasonsOf = (report: SessionReport, session: Session): (string | undefined)[] => {
-  const { calls = 0, misses = [] } = report.of(session) ?? {}
+  const { calls = 0, misses = [] } = report.get(session) ?? {}
   return Array.from({ length: calls }, (_, i) => misses.find(({ call }) => call === i + 1)?.reason)
 }
 
@@ -59,7 +63,7 @@ describe('the figures', () => {
       { backend: 'b', prompt: 300, cached: 0 },
       { backend: 'b', prompt: 400, cached: 300 },
     )
-    expect(report.of(session)).toEqual({
+    expect(report.get(session)).toEqual({
       calls: 4,
       hits: 2,
       moves: 1,
@@ -102,7 +106,7 @@ describe('the figures', () => {
     })
     const counted = [a.counters(), b.counters()]
     const sum = (name: 'promptTokens' | 'cachedTokens'): number => counted.reduce((all, each) => all + each[name], 0)
-    expect(report.of(session)).toMatchObject({
+    expect(report.get(session)).toMatchObject({
       calls: 5,
       moves,
       hits: 4 - moves,
@@ -121,14 +125,14 @@ describe('the figures', () => {
     home.script(turn({ status: 503, prompt: 7, cached: 7 }), turn({ prompt: 100, cached: 0 }))
     await session.run(() => openai.models.list())
     expect(home.requests).toHaveLength(2)
-    expect(report.of(session)).toMatchObject({ calls: 2, promptTokens: 100, misses: [{ call: 2 }] })
+    expect(report.get(session)).toMatchObject({ calls: 2, promptTokens: 100, misses: [{ call: 2 }] })
   })
 
   it('leave out what does not say how much was cached', async () => {
     const { report, take } = reported()
     const session = new Session(freshId())
     await take(session, { prompt: 100 }, {}, { prompt: 0, cached: 0 })
-    expect(report.of(session)).toEqual({
+    expect(report.get(session)).toEqual({
       calls: 3,
       hits: 0,
       moves: 0,
@@ -143,7 +147,7 @@ describe('the figures', () => {
     const { report, take } = reported()
     const session = new Session(freshId())
     await take(session, { prompt: 100, cached: 0 })
-    const before = report.of(session)
+    const before = report.get(session)
     await take(session, { prompt: 200, cached: 0 })
     expect(before).toMatchObject({ calls: 1, misses: [{ call: 1 }] })
     expect(before?.misses).toHaveLength(1)
@@ -151,7 +155,7 @@ describe('the figures', () => {
 
   it('of undici, whose bodies are not seen, are the outcomes alone', async () => {
     const report = new SessionReport()
-    const dispatcher = new Agent().compose(affinityInterceptor({ onOutcome: report.onOutcome }))
+    const dispatcher = new Agent().compose(affinityInterceptor({ origins: home.origin, onOutcome: report.onOutcome }))
     const session = new Session(freshId())
     home.script(turn({ backend: 'a', prompt: 9, cached: 9 }), turn({ backend: 'a', prompt: 9, cached: 9 }))
     for (let i = 0; i < 2; i++) {
@@ -159,7 +163,7 @@ describe('the figures', () => {
       await body.text()
     }
     await dispatcher.close()
-    expect(report.of(session)).toMatchObject({ calls: 2, hits: 1, promptTokens: 0, cachedShare: undefined })
+    expect(report.get(session)).toMatchObject({ calls: 2, hits: 1, promptTokens: 0, cachedShare: undefined })
   })
 })
 
@@ -229,7 +233,7 @@ describe('the reason of a miss', () => {
 
   it('idle, when nobody spoke for longer than the cache lives', async () => {
     const session = new Session(freshId())
-    const { report, take } = reported({ cacheLivesMs: 1 })
+    const { report, take } = reported({ cacheTtlMs: 1 })
     await take(session, { prompt: 100, cached: 60 })
     const since = performance.now()
     while (performance.now() - since < 2) await new Promise((resolve) => setImmediate(resolve))
@@ -242,7 +246,7 @@ describe('the reason of a miss', () => {
     const gateway = {
       name: 'ours',
       headers: ['x-session-id'],
-      evidence: { outcome: 'x-pin', words: { new: 'miss', kept: 'hit', other: 'repin' }, backend: 'x-backend' },
+      evidence: { outcome: 'x-pin', outcomeValues: { new: 'miss', kept: 'hit', other: 'repin' }, backend: 'x-backend' },
     } as const
     const send = affinityFetch({ gateway, onOutcome: report.onOutcome })
     const session = new Session(freshId())
@@ -253,7 +257,7 @@ describe('the reason of a miss', () => {
     home.script(says('new', 'a'), says('new', 'b'), says('other', 'b'), says('new', 'b'), says('kept', 'b'))
     for (let i = 0; i < 5; i++) await session.run(async () => (await send(home.baseURL)).text())
     expect(reasonsOf(report, session)).toEqual(['first turn', 'moved', 'moved', 'unknown', 'unknown'])
-    expect(report.of(session)).toMatchObject({ hits: 1, moves: 1 })
+    expect(report.get(session)).toMatchObject({ hits: 1, moves: 1 })
   })
 
   it('moved, where the session was repinned; the figures go on', async () => {
@@ -274,6 +278,31 @@ describe('the reason of a miss', () => {
     expect(reasonsOf(report, session)).toEqual(['first turn', 'first turn', 'unknown', 'unknown'])
   })
 
+  it('is unknown where the turns of an origin may be forgotten', async () => {
+    const servers = await Promise.all(Array.from({ length: 11 }, () => recorder()))
+    const report = new SessionReport()
+    const send = affinityFetch({ onOutcome: report.onOutcome })
+    const session = new Session(freshId())
+    for (const server of servers) server.script(turn({ prompt: 100, cached: 0 }), turn({ prompt: 100, cached: 0 }))
+    for (const { baseURL } of [...servers, ...servers.slice(0, 1)]) {
+      await session.run(async () => (await send(baseURL)).text())
+    }
+    expect(reasonsOf(report, session)).toEqual([...Array(11).fill('first turn'), 'unknown'])
+  })
+
+  it('is unknown where the session may be one that is forgotten', async () => {
+    const { report, take } = reported({ maxSessions: 2 })
+    const miss = { prompt: 100, cached: 0 }
+    const sessions = Array.from({ length: 4 }, () => new Session(freshId()))
+    for (const session of sessions) await take(session, miss)
+    const [first] = sessions
+    if (first === undefined) throw new Error('four sessions')
+    await take(first, miss)
+    expect(report.get(first)?.misses).toEqual([{ call: 1, reason: 'unknown' }])
+    await take(first, { prompt: 90, cached: 0 })
+    expect(reasonsOf(report, first)).toEqual(['unknown', 'prefix changed'])
+  })
+
   it('is told by number, whichever answer is read first, and of calls that overlap is unknown', async () => {
     const report = new SessionReport()
     const send = affinityFetch({ onOutcome: report.onOutcome })
@@ -282,9 +311,9 @@ describe('the reason of a miss', () => {
     const first = await session.run(() => send(home.baseURL))
     const second = await session.run(() => send(home.baseURL))
     await second.text()
-    expect(report.of(session)?.misses).toEqual([{ call: 2, reason: 'first turn' }])
+    expect(report.get(session)?.misses).toEqual([{ call: 2, reason: 'first turn' }])
     await first.text()
-    expect(report.of(session)?.misses).toEqual([
+    expect(report.get(session)?.misses).toEqual([
       { call: 2, reason: 'first turn' },
       { call: 1, reason: 'unknown' },
     ])
@@ -301,7 +330,7 @@ describe('a session', () => {
     await take(new Session(session.id), half)
     await take(Session.from(session.toJSON()), half)
     for (const each of [session, new Session(session.id), Session.from(session.toJSON())]) {
-      expect(report.of(each)).toMatchObject({ calls: 3, promptTokens: 300 })
+      expect(report.get(each)).toMatchObject({ calls: 3, promptTokens: 300 })
     }
   })
 
@@ -319,14 +348,14 @@ describe('a session', () => {
       new Session(freshId()),
     ]
     await take(session, half)
-    for (const other of others) expect(report.of(other)).toBeUndefined()
+    for (const other of others) expect(report.get(other)).toBeUndefined()
     for (const other of others) await take(other, half, half)
-    for (const other of others) expect(report.of(other)).toMatchObject({ calls: 2, promptTokens: 200 })
-    expect(report.of(session)).toMatchObject({ calls: 1, promptTokens: 100 })
+    for (const other of others) expect(report.get(other)).toMatchObject({ calls: 2, promptTokens: 200 })
+    expect(report.get(session)).toMatchObject({ calls: 1, promptTokens: 100 })
   })
 
   it('that made no call has no figures', () => {
-    expect(new SessionReport().of(new Session('conversation-42'))).toBeUndefined()
+    expect(new SessionReport().get(new Session('conversation-42'))).toBeUndefined()
   })
 
   it('is forgotten when so many others were heard of since', async () => {
@@ -337,17 +366,34 @@ describe('a session', () => {
       await take(session, half)
       if (first !== undefined && session !== first) await take(first, half)
     }
-    expect(sessions.map((session) => report.of(session)?.calls)).toEqual([5, undefined, undefined, 1, 1])
+    expect(sessions.map((session) => report.get(session)?.calls)).toEqual([5, undefined, undefined, 1, 1])
     if (second === undefined) throw new Error('five sessions')
     await take(second, half)
-    expect(report.of(second)).toMatchObject({ calls: 1 })
+    expect(report.get(second)).toMatchObject({ calls: 1 })
+  })
+
+  it('takes no more memory where its id is long', async () => {
+    const { report, take } = reported({ maxSessions: 300 })
+    const collect: () => void = runInNewContext('gc')
+    const heapUsed = (): number => {
+      collect()
+      return process.memoryUsage().heapUsed
+    }
+    const take100 = async (length: number): Promise<number> => {
+      const before = heapUsed()
+      for (let i = 0; i < 100; i++) await take(new Session(`${freshId()}${' '.repeat(length)}`), half)
+      return heapUsed() - before
+    }
+    await take100(100)
+    expect(await take100(200_000)).toBeLessThan(10_000_000)
+    expect(report.get(new Session('conversation-42'))).toBeUndefined()
   })
 
   it('has its last hundred misses kept', async () => {
     const { report, take } = reported()
     const session = new Session(freshId())
     await take(session, ...Array<Turn>(130).fill({ prompt: 100, cached: 0 }))
-    const { calls, misses = [] } = report.of(session) ?? {}
+    const { calls, misses = [] } = report.get(session) ?? {}
     expect([calls, misses.length, misses[0]?.call, misses.at(-1)?.call]).toEqual([130, 100, 31, 130])
   })
 })
@@ -356,10 +402,10 @@ describe('a mistake is a TypeError that says so', () => {
   it.each([
     [null, 'options to be an object such as'],
     ['all', 'options to be an object such as'],
-    [{ cacheLives: 1 }, '`cacheLivesMs` and `maxSessions`, got "cacheLives"'],
-    [{ cacheLivesMs: 0 }, '`cacheLivesMs` to be a positive number, got 0'],
-    [{ cacheLivesMs: Number.NaN }, 'got NaN'],
-    [{ cacheLivesMs: '5m' }, '`cacheLivesMs` to be a positive number, got a string'],
+    [{ cacheLives: 1 }, '`cacheTtlMs`, `maxSessions`, got "cacheLives"'],
+    [{ cacheTtlMs: 0 }, '`cacheTtlMs` to be a positive number, got 0'],
+    [{ cacheTtlMs: Number.NaN }, 'got NaN'],
+    [{ cacheTtlMs: '5m' }, '`cacheTtlMs` to be a positive number, got a string'],
     [{ maxSessions: -1 }, '`maxSessions` to be a positive number, got -1'],
     [{ maxSessions: 0.5 }, '`maxSessions` to be a whole number, got 0.5'],
     [{ maxSessions: Number.POSITIVE_INFINITY }, 'got Infinity'],
@@ -371,14 +417,14 @@ describe('a mistake is a TypeError that says so', () => {
   })
 
   it('of what is no session', () => {
-    const { of } = SessionReport.prototype
-    expect(() => Reflect.apply(of, new SessionReport(), ['conversation-42'])).toThrow(
+    const { get } = SessionReport.prototype
+    expect(() => Reflect.apply(get, new SessionReport(), ['conversation-42'])).toThrow(
       new TypeError('Expected `session` to be a Session, got a string'),
     )
   })
 
   it('takes what is left undefined as not said, and a cache that lives for ever', () => {
-    expect(() => new SessionReport({ cacheLivesMs: Number.POSITIVE_INFINITY, maxSessions: 1 })).not.toThrow()
-    expect(() => Reflect.construct(SessionReport, [{ cacheLivesMs: undefined, maxSessions: undefined }])).not.toThrow()
+    expect(() => new SessionReport({ cacheTtlMs: Number.POSITIVE_INFINITY, maxSessions: 1 })).not.toThrow()
+    expect(() => Reflect.construct(SessionReport, [{ cacheTtlMs: undefined, maxSessions: undefined }])).not.toThrow()
   })
 })

@@ -2,7 +2,7 @@
 // body is made of. Nothing is sent: what is measured is all that we add. Encoding belongs to it, since a string that was
 // put together is copied once more when it is read.
 
-import { withField } from '../../../packages/llm-affinity/src/body.ts'
+import { withField } from '../../../packages/llm-affinity/src/stamping/json-field.ts'
 import type { Experiment } from '../pairs.ts'
 import { type Conversation, conversations, oneByOne } from './shared.ts'
 
@@ -18,23 +18,35 @@ const plain = {
     content: prose,
   })),
 }
-// Here the name stands somewhere as a text of its own, so that the caller's own field has to be looked for.
+// Here the name is in a text of its own, which is not the caller's field.
 const named = { ...plain, metadata: { about: FIELD } }
+// Callers write their own field behind the prompts, in front of them, or, at worst, between them.
+const own = { ...plain, [FIELD]: 'mine' }
+const half = plain.messages.length / 2
+const ownMidway = { input: plain.messages.slice(half), [FIELD]: 'mine', messages: plain.messages.slice(0, half) }
 
 const byHand =
   (turn: object) =>
   async ({ id }: Conversation): Promise<Uint8Array> =>
     encoder.encode(JSON.stringify({ [FIELD]: id, ...turn }))
+const untouched = (turn: object) => async (): Promise<Uint8Array> => encoder.encode(JSON.stringify(turn))
 const ours =
   (turn: object) =>
-  async ({ id }: Conversation): Promise<Uint8Array> =>
-    encoder.encode(withField(JSON.stringify(turn), FIELD, id))
+  async ({ id }: Conversation): Promise<Uint8Array> => {
+    const text = JSON.stringify(turn)
+    return encoder.encode(withField(text, FIELD, id) ?? text)
+  }
 
 export async function body(): Promise<Experiment> {
   const [conversation] = conversations
   if (conversation === undefined) throw new Error('no conversations')
-  for (const turn of [plain, named]) {
-    const [expected, got] = await Promise.all([byHand(turn)(conversation), ours(turn)(conversation)])
+  for (const [turn, other] of [
+    [plain, byHand],
+    [named, byHand],
+    [own, untouched],
+    [ownMidway, untouched],
+  ] as const) {
+    const [expected, got] = await Promise.all([other(turn)(conversation), ours(turn)(conversation)])
     if (Buffer.compare(expected, got) !== 0) throw new Error('Expected the same bytes of both arms, got others')
   }
   return {
@@ -43,11 +55,17 @@ export async function body(): Promise<Experiment> {
       ours: oneByOne(ours(plain)),
       again: oneByOne(byHand(plain)),
       named: oneByOne(ours(named)),
+      own: oneByOne(ours(own)),
+      'own by hand': oneByOne(untouched(own)),
+      'own midway': oneByOne(ours(ownMidway)),
+      'own midway by hand': oneByOne(untouched(ownMidway)),
     },
     figures: [
       { name: 'body-2mb', of: 'ours', to: 'by hand' },
       { name: 'body-2mb-noise', of: 'again', to: 'by hand' },
       { name: 'body-2mb-named', of: 'named', to: 'by hand' },
+      { name: 'body-2mb-own', of: 'own', to: 'own by hand' },
+      { name: 'body-2mb-own-midway', of: 'own midway', to: 'own midway by hand' },
     ],
   }
 }

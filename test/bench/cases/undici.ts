@@ -26,7 +26,7 @@ export function bareArm(origin: string): Arm {
 }
 
 export function ourArm(origin: string): Arm {
-  const post = posting(origin, (agent) => agent.compose(affinityInterceptor()))
+  const post = posting(origin, (agent) => agent.compose(affinityInterceptor({ origins: origin })))
   return inFlight(({ session }) => runWithSession(session, () => post()))
 }
 

@@ -5,10 +5,12 @@ import { caddy } from '../../gateways/programs/caddy.ts'
 import { cliproxyapi } from '../../gateways/programs/cliproxyapi.ts'
 import { envoy } from '../../gateways/programs/envoy.ts'
 import { haproxy } from '../../gateways/programs/haproxy.ts'
-import { litellm } from '../../gateways/programs/litellm.ts'
+import { litellm, litellmNewer } from '../../gateways/programs/litellm.ts'
 import { nginx } from '../../gateways/programs/nginx.ts'
 import { olla } from '../../gateways/programs/olla.ts'
+import { rayServe } from '../../gateways/programs/ray-serve.ts'
 import { smg } from '../../gateways/programs/smg.ts'
+import { traefik } from '../../gateways/programs/traefik.ts'
 import { vllmRouter } from '../../gateways/programs/vllm-router.ts'
 import type { Backend, Backends, Program, StartOptions } from '../../gateways/support/program.ts'
 import { startHop } from './hops.ts'
@@ -253,4 +255,7 @@ export const setups: readonly Setup[] = [
   { title: 'Envoy', verdict: 'sticky', code: 0, ...run(envoy) },
   { title: smg.title, verdict: 'sticky', code: 0, ...run(smg) },
   { title: 'vLLM router', verdict: 'sticky', code: 0, ...run(vllmRouter) },
+  { title: 'LiteLLM, a later one', verdict: 'sticky', code: 0, ...run(litellmNewer) },
+  { title: 'Ray Serve', verdict: 'sticky', code: 0, ...run(rayServe) },
+  { title: 'Traefik, whose only pin is a cookie', verdict: 'not-sticky', code: 1, ...run(traefik) },
 ]

@@ -13,6 +13,7 @@ const built = go({
 
 export const cliproxyapi: Program = {
   name: 'cliproxyapi',
+  gateway: 'cliproxyapi',
   title: 'CLIProxyAPI',
   version,
   speaks: ['openai', 'anthropic'],

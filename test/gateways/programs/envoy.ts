@@ -11,6 +11,7 @@ const flags = ['--disable-hot-restart', '--concurrency', '1', '--log-level', 'wa
 
 export const envoy: Program = {
   name: 'envoy',
+  gateway: 'envoy',
   title: 'Envoy',
   version,
   speaks: ['openai', 'anthropic'],

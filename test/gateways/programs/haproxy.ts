@@ -7,6 +7,7 @@ const unpacked = debian({ package: 'haproxy', binary: 'usr/sbin/haproxy', says: 
 
 export const haproxy: Program = {
   name: 'haproxy',
+  gateway: 'haproxy',
   title: 'HAProxy',
   get version() {
     return unpacked.version

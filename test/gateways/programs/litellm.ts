@@ -1,24 +1,54 @@
-import { readFileSync } from 'node:fs'
 import { folderOf } from '../support/folder.ts'
 import { configOf } from '../support/page.ts'
 import { answers, freePort, startProcess } from '../support/process.ts'
 import type { Program } from '../support/program.ts'
+import { pinsIn } from './pins.ts'
 import { pypi } from './pypi.ts'
 
-const pins = readFileSync(new URL('litellm.txt', import.meta.url), 'utf8')
-const packages = Object.fromEntries(
-  [...pins.matchAll(/^([^#=\s]+)==(\S+)$/gm)].map(([, name = '', version = '']) => [name, version]),
-)
-const { find, install } = pypi({ folder: 'litellm', binary: 'litellm', packages })
+const packages = pinsIn('litellm.txt')
+const pinned = pypi({ folder: 'litellm', binary: 'litellm', packages })
+// Beside its own version, what it needs more, or newer. Of its two companions it takes older ones as well.
+const newer = pypi({
+  folder: 'litellm-newer',
+  binary: 'litellm',
+  packages: {
+    ...packages,
+    litellm: '1.110.2',
+    'backports.zstd': '1.8.0',
+    h2: '4.4.1',
+    hpack: '4.2.0',
+    hyperframe: '6.1.0',
+    mcp: '2.3.0',
+    'mcp-types': '2.3.0',
+    semver: '3.1.2',
+    tomlkit: '0.15.2',
+  },
+})
 
 export const litellm: Program = {
   name: 'litellm',
+  gateway: 'litellm',
   title: 'LiteLLM',
   version: packages.litellm ?? '',
   speaks: ['openai', 'anthropic'],
-  find,
-  install,
-  start: async (backends, options) => {
+  find: pinned.find,
+  install: pinned.install,
+  start: startOf(pinned.find),
+}
+
+/** A later one, which refuses to start without a master key, and also pins by `x-session-id`. */
+export const litellmNewer: Program = {
+  ...litellm,
+  name: 'litellm-newer',
+  version: '1.110.2',
+  onlyOnDemand: '740 MB',
+  find: newer.find,
+  install: newer.install,
+  start: startOf(newer.find),
+}
+
+function startOf(find: Program['find']): Program['start'] {
+  return async (backends, options) => {
     const port = await freePort()
     const origin = `http://127.0.0.1:${port}`
     const folder = await folderOf({ 'config.yaml': await configOf('litellm', 'yaml', port, backends, options) })
@@ -42,7 +72,7 @@ export const litellm: Program = {
       await folder.remove()
       throw error
     }
-  },
+  }
 }
 
 // What another proxy or program of this machine is told. It would take a database that is named there for its own.

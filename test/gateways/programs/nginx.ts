@@ -7,6 +7,7 @@ const unpacked = debian({ package: 'nginx', binary: 'usr/sbin/nginx', says: '-v'
 
 export const nginx: Program = {
   name: 'nginx',
+  gateway: 'nginx',
   title: 'nginx',
   get version() {
     return unpacked.version

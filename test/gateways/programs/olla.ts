@@ -7,6 +7,7 @@ const built = go({ name: 'olla', module: 'github.com/thushan/olla', version, mai
 
 export const olla: Program = {
   name: 'olla',
+  gateway: 'olla',
   title: 'Olla',
   version,
   speaks: ['openai', 'anthropic'],

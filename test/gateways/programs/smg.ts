@@ -8,6 +8,7 @@ const { find, install } = pypi({ folder: 'smg', binary: 'smg', packages: { smg: 
 
 export const smg: Program = {
   name: 'smg',
+  gateway: 'smg',
   title: 'SMG (SGLang router)',
   version,
   speaks: ['openai', 'anthropic'],

@@ -42,6 +42,7 @@ const { find, install } = pypi({
 
 export const vllmRouter: Program = {
   name: 'vllm-router',
+  gateway: 'vllm-router',
   title: 'vLLM router',
   version,
   speaks: ['openai', 'anthropic'],

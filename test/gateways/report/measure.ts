@@ -71,7 +71,7 @@ async function played(program: Program, traffic: Traffic, onCall: () => void): P
     program.speaks.map((api) => speakersTo(origin + (program.basePath?.[api] ?? ''), [api], affinity))
   const bareErrors = await inTime(play(apis(), traffic, onCall))
   const unstamped = figures(ledger.take(), names)
-  const wrappedErrors = await inTime(play(apis({ gateway: program.name, onOutcome }), traffic, onCall))
+  const wrappedErrors = await inTime(play(apis({ gateway: program.gateway, onOutcome }), traffic, onCall))
   const stamped = figures(ledger.take(), names)
   return { stamped, unstamped, outcomes: outcomesOf(heard), errors: [...wrappedErrors, ...bareErrors] }
 }

@@ -40,8 +40,8 @@ export async function startCommandLine(
   }
 }
 
-// No shell comes between: what it would read otherwise than we do is refused.
-function wordsOf(text: string): string[] {
+/** The words of a command. No shell comes between: what it would read otherwise than we do is refused. */
+export function wordsOf(text: string): string[] {
   const line = text.replaceAll('\\\n', ' ').trim()
   if (/["'`$\\#|;&<>\n]/.test(line)) throw new Error(`Expected one plain command, got ${line}`)
   return line.split(/\s+/)

@@ -13,28 +13,33 @@ export interface Configured {
   readonly language: string
   /** What that file is called, in the folder that the program is started in. */
   readonly file: string
-  args(folder: string): readonly string[]
+  /** Other files that it needs there, by name. */
+  readonly beside?: Readonly<Record<string, string>>
+  args(folder: string, port: number): readonly string[]
   env?(folder: string): Readonly<Record<string, string>>
   /** Is it ready, having written this so far. @default it answers at all */
   ready?(origin: string, said: string): Promise<boolean>
+  /** Milliseconds until it is ready. @default that of `startProcess` */
+  readonly patience?: number
   /** Has the new config read; resolves when it is what answers. */
   reload?(running: Process, folder: string): Promise<void>
 }
 
 /** Starts it in a folder of its own, on a free port, with the config of its page. Both go when it is stopped. */
 export async function startConfigured(
-  { binary, page, language, file, args, env, ready, reload }: Configured,
+  { binary, page, language, file, beside, args, env, ready, patience, reload }: Configured,
   backends: Backends,
   options: StartOptions = {},
 ): Promise<Running> {
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
-  const folder = await folderOf({ [file]: await configOf(page, language, port, backends, options) })
+  const folder = await folderOf({ ...beside, [file]: await configOf(page, language, port, backends, options) })
   try {
-    const child = await startProcess(binary, args(folder.path), {
+    const child = await startProcess(binary, args(folder.path, port), {
       cwd: folder.path,
       ready: ready === undefined ? answers(origin) : (said) => ready(origin, said),
       ...(env !== undefined && { env: env(folder.path) }),
+      ...(patience !== undefined && { patience }),
     })
     const stop = async (): Promise<void> => {
       await child.stop()

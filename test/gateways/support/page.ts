@@ -17,15 +17,20 @@ export async function configOf(
   backends: Backends,
   { edit = (config) => config }: StartOptions = {},
 ): Promise<string> {
-  const page = `docs/gateways/${name}.md`
-  const block = (await snippetsOf(page)).find((each) => each.language === language)
-  if (block === undefined) throw new Error(`${page} has no block of ${language}`)
-  const config = edit(block.code)
+  const config = edit(await blockOf(name, language))
   for (const address of BACKENDS) {
-    if (!config.includes(address)) throw new Error(`${page} does not name the backend ${address}`)
+    if (!config.includes(address)) throw new Error(`docs/gateways/${name}.md does not name the backend ${address}`)
   }
   return BACKENDS.reduce(
     (text, address, at) => text.replaceAll(address, new URL(backends[at]?.origin ?? '').host),
     config.replaceAll(String(GATEWAY_PORT), String(port)),
   )
+}
+
+/** The first block of a language on a page of docs/gateways. */
+export async function blockOf(name: string, language: string): Promise<string> {
+  const page = `docs/gateways/${name}.md`
+  const block = (await snippetsOf(page)).find((each) => each.language === language)
+  if (block === undefined) throw new Error(`${page} has no block of ${language}`)
+  return block.code
 }

@@ -2,12 +2,16 @@ import type { GatewayName } from 'llm-affinity'
 
 /** A real gateway that the tests run: how it comes here, and how it is started. */
 export interface Program {
-  /** Its row in the table, and the name of its page in docs/gateways. */
-  readonly name: GatewayName
+  /** What the command line calls it: its page in docs/gateways, with a version where the tests run another one too. */
+  readonly name: string
+  /** What clients of it name: its row in the table, or `generic` where no header pins. */
+  readonly gateway: GatewayName
   /** As its makers write it. */
   readonly title: string
   /** The version that `install` brings. */
   readonly version: string
+  /** How much it would add to every installation, where that is too much: it is then brought only when it is asked for. */
+  readonly onlyOnDemand?: `${number} MB`
   /** Which SDKs it can be spoken to with. */
   readonly speaks: readonly ('openai' | 'anthropic')[]
   /** What stands between its origin and the `/v1` of these APIs. @default nothing */

@@ -1,6 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk'
 import { type AffinityOptions, withAffinity } from 'llm-affinity'
 import OpenAI from 'openai'
+import { API_KEY } from './api-key.ts'
 import type { Program } from './program.ts'
 
 export interface Message {
@@ -32,8 +33,8 @@ export function speakersTo(origin: string, speaks: Program['speaks'], affinity?:
   const wrap = <Client extends object>(client: Client): Client =>
     affinity === undefined ? client : withAffinity(client, affinity)
   const all = {
-    openai: () => overOpenAI(wrap(new OpenAI({ baseURL: `${origin}/v1`, apiKey: 'none' }))),
-    anthropic: () => overAnthropic(wrap(new Anthropic({ baseURL: origin, apiKey: 'none' }))),
+    openai: () => overOpenAI(wrap(new OpenAI({ baseURL: `${origin}/v1`, apiKey: API_KEY }))),
+    anthropic: () => overAnthropic(wrap(new Anthropic({ baseURL: origin, apiKey: API_KEY }))),
   }
   return speaks.flatMap((api) => all[api]())
 }

@@ -18,7 +18,7 @@ export function stamped(program: Program, { origin }: Fleet, count?: number): St
     heard.push(outcome)
   }
   return {
-    all: conversations(speakersTo(origin, program.speaks, { gateway: program.name, onOutcome }), count),
+    all: conversations(speakersTo(origin, program.speaks, { gateway: program.gateway, onOutcome }), count),
     outcomesOf: ({ id }) => heard.filter(({ session }) => session.id === id),
   }
 }

@@ -133,6 +133,14 @@ export const whole: Record<string, Way> = {
     response.clone()
     return readAll(bodyOf(response))
   },
+  'clone that nobody reads, of what is given up when all was told': async (response) => {
+    const copy = response.clone()
+    const reader = bodyOf(response).getReader()
+    const parts: Uint8Array[] = []
+    while (!text(parts).includes('[DONE]')) parts.push((await reader.read()).value ?? new Uint8Array())
+    void reader.cancel()
+    return [text(parts), copy.bodyUsed]
+  },
   'clone of a clone': async (response) => response.clone().clone().text(),
   'clone after a look at the body': async (response) => {
     const before = bodyOf(response)

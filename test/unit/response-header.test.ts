@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { readDispatchHeader } from '../../packages/llm-affinity/src/carriers.ts'
+import { readResponseHeader } from '../../packages/llm-affinity/src/stamping/request-headers.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text)
 
@@ -12,10 +12,11 @@ it.each<[string, unknown, string | undefined]>([
   ['a list with an empty value', ['x-backend', ''], ''],
   // One character a byte, as fetch has them: whoever knows that they are UTF-8 reads them so.
   ['bytes that are not ASCII', [bytes('x-backend'), bytes('é')], 'Ã©'],
+  ['bytes, more than a call takes arguments', [bytes('x-backend'), bytes('a'.repeat(500_000))], 'a'.repeat(500_000)],
   ['an object without it', { 'x-other': 'x-backend' }, undefined],
   ['a list without it', ['x-other', 'x-backend'], undefined],
   ['nothing', undefined, undefined],
   ['null', null, undefined],
 ])('a response header is read from %s', (_what, headers, value) => {
-  expect(readDispatchHeader(headers, 'x-backend')).toBe(value)
+  expect(readResponseHeader(headers, 'x-backend')).toBe(value)
 })

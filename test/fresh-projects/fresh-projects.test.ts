@@ -1,0 +1,158 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Session } from 'llm-affinity'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { recorder } from '../support/recorder.ts'
+import { keysAt } from '../support/wire.ts'
+import { installPacked, place } from './packed.ts'
+import { folderOf, names, type ProjectName, pinned, receiptOf } from './pinned.ts'
+import { node, serve, stopAll } from './run.ts'
+
+const KEY = 'conversation-42'
+const HASHED = new Session('conversation 42').key
+const NO_CONTEXT = /^TypeError: Expected a runtime with async context/
+
+// A build is slow on a busy machine.
+vi.setConfig({ hookTimeout: 180_000, testTimeout: 180_000 })
+
+const server = await recorder()
+const installed = names.filter((name) => existsSync(receiptOf(name)))
+
+beforeAll(() => {
+  if (installed.length > 0) installPacked(installed.map(folderOf))
+})
+afterAll(stopAll)
+
+function project(name: ProjectName, title: string, tests: () => void): void {
+  describe(title, () => {
+    if (installed.includes(name)) {
+      tests()
+      return
+    }
+    const reason = `the project ${name} is not installed: npm run projects:install`
+    console.log(`skipped: ${reason}`)
+    it.skip(reason)
+  })
+}
+
+for (const name of ['next15', 'next16'] as const) {
+  project(name, `Next ${pinned[name].next}`, () => {
+    const next = join(folderOf(name), 'node_modules/next/dist/bin/next')
+    let app: Awaited<ReturnType<typeof serve>>
+    beforeAll(async () => {
+      const cwd = place('next', folderOf(name))
+      await node(cwd, [next, 'build'])
+      app = await serve(cwd, [next, 'start', '--hostname', '127.0.0.1', '--port', '0'])
+    })
+    afterAll(() => app?.stop())
+
+    it.each([
+      ['edge', 'edge'],
+      ['node', 'nodejs'],
+    ])('stamps in the %s runtime', async (route, runtime) => {
+      const response = await fetch(`${app.origin}/${route}?gateway=${encodeURIComponent(server.origin)}`)
+      expect(await response.json()).toEqual({ runtime })
+      expect(keysAt(server)).toEqual([undefined, HASHED, KEY])
+    })
+  })
+}
+
+const bundlers = {
+  vite: ['vite-node', 'vite-webworker', 'vite-worker-browser', 'vite-workerd-worker-browser'],
+  webpack: ['webpack-node', 'webpack-web', 'webpack-webworker'],
+  esbuild: ['esbuild-node', 'esbuild-browser', 'esbuild-neutral'],
+}
+
+project('tools', 'a bundle of', () => {
+  let folder: string
+  beforeAll(() => {
+    folder = place('bundlers', folderOf('tools'))
+  })
+
+  // Runs a bundle on Node, after a line of preparation.
+  async function run(bundle: string, before = ''): Promise<string> {
+    const file = [`${bundle}.mjs`, `${bundle}.cjs`].find((each) => existsSync(join(folder, 'out', each)))
+    const prelude = `globalThis.gateway = ${JSON.stringify(server.origin)}\n${before}`
+    return node(folder, ['--import', `data:text/javascript,${encodeURIComponent(prelude)}`, `out/${file}`])
+  }
+
+  describe.each(Object.entries(bundlers))('%s', (bundler, bundles) => {
+    beforeAll(() => node(folder, [`${bundler}.mjs`]))
+
+    it.each(bundles)('%s stamps for a bound session and in a scope', async (bundle) => {
+      expect(await run(bundle)).toBe('')
+      expect(keysAt(server)).toEqual([KEY, KEY])
+    })
+
+    it.each(bundles.filter((bundle) => /browser$|web$|neutral$/.test(bundle) && !/workerd/.test(bundle)))(
+      '%s stamps for a bound session where there is no async context, as in a browser',
+      async (bundle) => {
+        expect(await run(bundle, 'delete process.getBuiltinModule')).toMatch(NO_CONTEXT)
+        expect(keysAt(server)).toEqual([KEY])
+      },
+    )
+  })
+})
+
+project('tools', `jest ${pinned.tools.jest}`, () => {
+  const jest = join(folderOf('tools'), 'node_modules/jest/bin/jest.js')
+  let folder: string
+  beforeAll(() => {
+    folder = place('jest', folderOf('tools'))
+  })
+
+  it.each([
+    ['with --experimental-vm-modules', ['--experimental-vm-modules', jest]],
+    ['with a transform of our package', [jest, '--config', 'transforming.config.js']],
+  ])('%s loads the package in a Node and in a jsdom environment, and stamps', async (_, args) => {
+    await node(folder, [...args, '--runInBand', '--ci', '--cache=false'], { GATEWAY: server.origin })
+    expect(keysAt(server)).toEqual([HASHED, KEY, HASHED, KEY])
+  })
+
+  it('without either refuses the package, with a message that names the way out', async () => {
+    await expect(node(folder, [jest, '--runInBand', '--ci', '--cache=false'])).rejects.toThrow(
+      'transformIgnorePatterns',
+    )
+  })
+})
+
+project('tools', `vitest ${pinned.tools.vitest}`, () => {
+  it('stamps in jsdom and in happy-dom, whether Node loads the package or Vite', async () => {
+    const folder = place('vitest', folderOf('tools'))
+    const vitest = join(folderOf('tools'), 'node_modules/vitest/vitest.mjs')
+    await node(folder, [vitest, 'run', '--no-file-parallelism'], { GATEWAY: server.origin })
+    expect(keysAt(server)).toEqual(Array(4).fill([HASHED, KEY]).flat())
+  })
+})
+
+project('tools', 'the other packages', () => {
+  it('llm-affinity-testkit records a stamped call', async () => {
+    const script = `
+      import { affinityFetch, Session } from 'llm-affinity'
+      import { startRecorder } from 'llm-affinity-testkit'
+      await using server = await startRecorder()
+      await affinityFetch({ session: new Session('conversation-42') })(server.origin)
+      console.log(server.requests[0].header('x-session-id'))`
+    expect(await node(folderOf('tools'), ['--input-type=module', '--eval', script])).toBe(`${KEY}\n`)
+  })
+
+  it('llm-affinity-doctor prints its help', async () => {
+    const cli = join(folderOf('tools'), 'node_modules/llm-affinity-doctor/dist/cli.js')
+    expect(await node(folderOf('tools'), [cli, '--help'])).toContain('Usage:')
+  })
+})
+
+describe('docs/runtimes.md', () => {
+  it('names the versions of the frameworks and bundlers that are run, and no others', () => {
+    const page = readFileSync(new URL('../../docs/runtimes.md', import.meta.url), 'utf8')
+    const [, table = ''] = page.split('## Bundlers and frameworks')
+    const named = [...table.matchAll(/^\| ([a-z-]+) (\d[\d.]+\d)\b/gim)].map(([, name = '', version]) => [
+      name.toLowerCase(),
+      version,
+    ])
+    const run = names
+      .flatMap((name) => Object.entries(pinned[name]))
+      .filter(([name]) => name !== 'jest-environment-jsdom')
+    expect(named.toSorted()).toEqual(run.toSorted())
+  })
+})

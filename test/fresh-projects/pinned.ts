@@ -1,0 +1,68 @@
+// What the tests install into projects outside of the workspace, and what docs/runtimes.md names. `.ts` that every Node
+// of the workspace runs as it is: install.ts imports it.
+
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+export type Versions = Readonly<Record<string, string>>
+
+const react = { react: '19.3.1', 'react-dom': '19.3.1' }
+
+/** What docs/runtimes.md names, by project. */
+export const pinned = {
+  next15: { next: '15.5.29' },
+  next16: { next: '16.4.6' },
+  tools: {
+    vite: '8.3.8',
+    webpack: '5.112.2',
+    esbuild: '0.28.2',
+    jest: '30.5.2',
+    'jest-environment-jsdom': '30.5.2',
+    vitest: '5.1.1',
+    jsdom: '31.0.1',
+    'happy-dom': '21.0.4',
+  },
+} as const satisfies Record<string, Versions>
+
+export type ProjectName = keyof typeof pinned
+export const names = Object.keys(pinned) as ProjectName[]
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** The packages that are packed and installed. */
+export const packages = ['llm-affinity', 'testkit', 'doctor'].map((folder) => join(root, 'packages', folder))
+
+/** What npm is asked for. What our packages depend on is in it, since they are unpacked without npm. */
+export const wanted: Readonly<Record<ProjectName, Versions>> = {
+  next15: { ...pinned.next15, ...react },
+  next16: { ...pinned.next16, ...react },
+  tools: { ...pinned.tools, '@babel/plugin-transform-modules-commonjs': '7.29.14', ...dependencies() },
+}
+
+// Outside of the workspace, whose node_modules would serve what a project lacks. One for each clone and list of versions.
+const base = join(tmpdir(), `llm-affinity-projects-${hashOf(root, wanted)}`)
+
+/** Where a project is, installed or not. */
+export function folderOf(name: ProjectName): string {
+  return join(base, name)
+}
+
+/** Written when an install has come to its end. */
+export function receiptOf(name: ProjectName): string {
+  return join(folderOf(name), 'receipt.json')
+}
+
+function dependencies(): Versions {
+  const all = packages.map(
+    (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).dependencies ?? {},
+  )
+  const entries: [string, string][] = all.flatMap((each) => Object.entries<string>(each))
+  return Object.fromEntries(entries.filter(([, version]) => !version.startsWith('workspace:')))
+}
+
+function hashOf(...values: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(values)).digest('hex').slice(0, 12)
+}

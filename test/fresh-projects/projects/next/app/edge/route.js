@@ -1,0 +1,4 @@
+import { answer } from '../../answer.js'
+
+export const runtime = 'edge'
+export const GET = answer

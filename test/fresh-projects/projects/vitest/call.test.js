@@ -1,0 +1,13 @@
+import { affinityFetch, runWithSession, Session } from 'llm-affinity'
+import { expect, test } from 'vitest'
+
+test('calls in a DOM', async () => {
+  expect(typeof document).toBe('object')
+  const url = `${process.env.GATEWAY}/v1/models`
+  await affinityFetch({ session: new Session('conversation 42') })(url)
+  await runWithSession('conversation-42', async () => {
+    await null
+    await affinityFetch()(url)
+  })
+  expect(new Session().key).toMatch(/^[0-9a-f]{32}$/)
+})

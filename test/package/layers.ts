@@ -1,0 +1,8 @@
+/**
+ * The folders of each package, from the bottom to the top, as docs/architecture.md describes them. A folder imports from
+ * itself and from those before it. The files beside the folders are the entries, and on top.
+ */
+export const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  'llm-affinity': ['util', 'gateways', 'session', 'usage', 'stamping', 'outcomes', 'integrations'],
+  'llm-affinity-doctor': ['util', 'client', 'analysis', 'verdict', 'experiment', 'echo', 'output'],
+}
