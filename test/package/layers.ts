@@ -4,5 +4,6 @@
  */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'llm-affinity': ['util', 'gateways', 'session', 'usage', 'stamping', 'outcomes', 'integrations'],
+  'llm-affinity-testkit': ['util', 'protocol', 'servers', 'assert'],
   'llm-affinity-doctor': ['util', 'client', 'analysis', 'verdict', 'experiment', 'echo', 'output'],
 }

@@ -194,7 +194,7 @@ describe.each(runtimes)('$title', (runtime) => {
   it('wraps an OpenAI client, its retries and streams too', async () => {
     home.script({ status: 500, body: '{}' })
     expect(await probe.run('openai', { home: home.origin })).toEqual({
-      texts: ['Heard and recorded.', 'Heard and recorded.'],
+      texts: ['Received and recorded.', 'Received and recorded.'],
       sameClass: true,
     })
     expect(keysAt(home)).toEqual([KEY, KEY, KEY, undefined, undefined])

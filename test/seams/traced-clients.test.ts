@@ -9,7 +9,7 @@ import { affinityFetch, runWithSession, Session, withAffinity } from 'llm-affini
 import OpenAI, { AzureOpenAI } from 'openai'
 import OpenAI6 from 'openai6'
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest'
-import { listen } from '../../packages/testkit/src/listen.ts'
+import { listen } from '../../packages/testkit/src/servers/listen.ts'
 import { recorder } from '../support/recorder.ts'
 import { keysAt } from '../support/wire.ts'
 

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { afterAll } from 'vitest'
-import { listen } from '../../packages/testkit/src/listen.ts'
+import { listen } from '../../packages/testkit/src/servers/listen.ts'
 import { ANSWER } from './outcomes.ts'
 
 /** A server whose header lines are sent byte by byte as they are, doubled and malformed ones too. */

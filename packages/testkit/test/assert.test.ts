@@ -36,8 +36,8 @@ const converse = async (openai: OpenAI, id: string, turns = 3): Promise<void> =>
 }
 const of = (id: string) => server.requests.filter((each) => each.text().includes(id))
 
-describe('one key', () => {
-  it('is what every call of a conversation carries, retries too', async () => {
+describe('assertOneKey', () => {
+  it('passes when every request of a conversation carries the key, retries included', async () => {
     server.script(fail(500))
     await converse(client(), 'conversation-42')
     expect(server.requests).toHaveLength(4)
@@ -46,42 +46,42 @@ describe('one key', () => {
     expect(server).toCarryOneKey('conversation-42')
   })
 
-  it('is found in a body field too', async () => {
+  it('finds a key in a body field', async () => {
     await converse(client({ gateway: 'openai' }), 'conversation-42')
     expect(assertOneKey(server)).toBe('conversation-42')
   })
 
-  it('is not there: the request is shown, without its credentials', async () => {
+  it('shows a request without a key, with its credentials hidden', async () => {
     const openai = client()
     await converse(openai, 'conversation-42', 1)
     await openai.chat.completions.create(turn('a stray call'))
     const message = thrown(() => assertOneKey(server))
     expect(message).toMatch(
-      /^Expected calls that carry a key, got none on call 2 of 2:\n\n {2}POST \/v1\/chat\/completions\n/,
+      /^Expected requests that carry a key, got none on request 2 of 2:\n\n {2}POST \/v1\/chat\/completions\n/,
     )
     expect(message).toContain('a stray call')
-    expect(message).toMatch(/authorization: \(left out\)/i)
+    expect(message).toMatch(/authorization: \(hidden\)/i)
     expect(message).not.toContain('sk-secret')
     expect(thrown(() => expect(server).toCarryOneKey())).toContain('a stray call')
   })
 
-  it('is another: both keys are told, and which call', async () => {
+  it('names both keys and the request when a request carries another key', async () => {
     const openai = client()
     await converse(openai, 'conversation-42', 1)
     await converse(openai, 'conversation-43', 1)
     expect(thrown(() => assertOneKey(server))).toMatch(
-      /^Expected all calls to carry the key of the first, conversation-42, got conversation-43 on call 2:/,
+      /^Expected all requests to carry the key of the first, conversation-42, got conversation-43 on request 2:/,
     )
   })
 
-  it('is not the one that was asked for: the call that is not right is shown', async () => {
+  it('shows the first request that does not carry the expected key', async () => {
     const openai = client()
     await converse(openai, 'conversation-b', 1)
     await converse(openai, 'conversation-a', 1)
     expect(thrown(() => expect(server).toCarryOneKey('conversation-b'))).toMatch(
-      /^Expected all calls to carry the key conversation-b, got conversation-a on call 2:\n\n {2}POST .*conversation-a 0/s,
+      /^Expected all requests to carry the key conversation-b, got conversation-a on request 2:\n\n {2}POST .*conversation-a 0/s,
     )
-    expect(thrown(() => expect([]).toCarryOneKey('conversation-b'))).toMatch(/key conversation-b, got no calls at all/)
+    expect(thrown(() => expect([]).toCarryOneKey('conversation-b'))).toMatch(/key conversation-b, got no requests/)
     expect(server).not.toCarryOneKey('conversation-b')
   })
 
@@ -89,38 +89,36 @@ describe('one key', () => {
     ['a string', 'x'],
     ['undefined', undefined],
     ['an object', {}],
-    ['a list with a string in it', ['x']],
-  ])('of %s is a mistake in the test, also with `not`', (what, given) => {
+    ['a list that contains a string', ['x']],
+  ])('throws a TypeError for %s, also with `not`', (what, given) => {
     const message = `Expected a recorder or a list of its requests, got ${what}`
     expect(thrown(() => expect(given).toCarryOneKey())).toBe(message)
     expect(thrown(() => expect(given).not.toCarryOneKey('a'))).toBe(message)
     expect(thrown(() => expect(given).not.toCarryNoKey())).toBe(message)
     expect(thrown(() => expect('x').not.toCarryDifferentKeys())).toBe('Expected a list of conversations, got a string')
-    expect(thrown(() => expect('x').toCarryKeysOnlyTo([]))).toBe(
-      'Expected what `watchOutgoing` has given, got a string',
-    )
+    expect(thrown(() => expect('x').toCarryKeysOnlyTo([]))).toBe('Expected the result of `watchOutgoing`, got a string')
   })
 
-  it('differs between names: both are told', async () => {
+  it('names both keys when they differ between headers', async () => {
     await fetch(`${server.origin}/v1/models`, { headers: { 'x-session-id': 'a', 'x-litellm-session-id': 'b' } })
     expect(thrown(() => assertOneKey(server))).toMatch(
-      /one key under every name, got x-.*: [ab], x-.*: [ab] on the one call/,
+      /the same key under every name, got x-.*: [ab], x-.*: [ab] on the only request/,
     )
   })
 
-  it('of no calls at all is a mistake in the test', () => {
-    expect(thrown(() => assertOneKey([]))).toMatch(/got no calls at all/)
+  it('fails for an empty list', () => {
+    expect(thrown(() => assertOneKey([]))).toMatch(/got no requests/)
   })
 
-  it('may be under a name of your own', async () => {
+  it('looks for user-defined header names', async () => {
     await converse(client({ gateway: { name: 'ours', headers: ['x-ours'] } }), 'conversation-42')
-    expect(thrown(() => assertOneKey(server))).toMatch(/got none on call 1 of 3/)
+    expect(thrown(() => assertOneKey(server))).toMatch(/got none on request 1 of 3/)
     expect(assertOneKey(server, { headers: ['x-ours'] })).toBe('conversation-42')
   })
 })
 
-describe('no key', () => {
-  it('is what sidecars carry', async () => {
+describe('assertNoKey', () => {
+  it('passes for side calls and for an empty list', async () => {
     const openai = client()
     await runWithSession('conversation-42', () =>
       runWithoutSession(() => openai.chat.completions.create(turn('a title'))),
@@ -130,17 +128,17 @@ describe('no key', () => {
     expect([]).toCarryNoKey()
   })
 
-  it('but one: the request is shown', async () => {
+  it('shows a request that carries a key', async () => {
     await converse(client(), 'conversation-42', 1)
     expect(thrown(() => assertNoKey(server))).toMatch(
-      /^Expected calls that carry no key, got x-session-id: conversation-42 on call 1:\n\n {2}POST/,
+      /^Expected requests without a key, got x-session-id: conversation-42 on request 1:\n\n {2}POST/,
     )
     expect(server).not.toCarryNoKey()
   })
 })
 
-describe('conversations', () => {
-  it('carry keys that differ', async () => {
+describe('assertDifferentKeys', () => {
+  it('returns the key of each conversation', async () => {
     const openai = client()
     await Promise.all([converse(openai, 'conversation-a'), converse(openai, 'conversation-b')])
     expect(assertDifferentKeys([of('conversation-a'), of('conversation-b')])).toEqual([
@@ -150,16 +148,16 @@ describe('conversations', () => {
     expect([of('conversation-a'), of('conversation-b')]).toCarryDifferentKeys()
   })
 
-  it('that share one are told by number', async () => {
+  it('names the conversations that share a key', async () => {
     await converse(client(), 'conversation-a')
     const both = [of('conversation-a'), of('conversation-a')]
-    expect(thrown(() => assertDifferentKeys(both))).toMatch(/got conversation-a in number 1 and number 2/)
+    expect(thrown(() => assertDifferentKeys(both))).toMatch(/got conversation-a for conversations 1 and 2/)
     expect(both).not.toCarryDifferentKeys()
   })
 })
 
-describe('what leaves the process', () => {
-  it('is seen: fetch, undici and http, each attempt and each hop', async () => {
+describe('watchOutgoing', () => {
+  it('records requests of fetch, undici and http, with each attempt and each hop', async () => {
     server.script(fail(500), redirectTo(`${elsewhere.origin}/v1/chat/completions`))
     using outgoing = watchOutgoing()
     await converse(client(), 'conversation-42', 1)
@@ -176,16 +174,16 @@ describe('what leaves the process', () => {
     expect(outgoing).toCarryKeysOnlyTo([server.baseURL])
   })
 
-  it('is shown where it carries a key to a foreign origin', async () => {
+  it('shows a request that carries a key to another origin', async () => {
     using outgoing = watchOutgoing()
     await runWithSession('conversation-42', () => affinityFetch()(`${elsewhere.origin}/v1/models`))
     expect(thrown(() => assertKeysOnlyTo(outgoing, server.origin))).toMatch(
-      /^Expected keys to go to http:\S+ only, got x-session-id: conversation-42 on a call to http:\S+:\n\n {2}GET \/v1\/models/,
+      /^Expected keys to go only to http:\S+, got x-session-id: conversation-42 on a request to http:\S+:\n\n {2}GET \/v1\/models/,
     )
     expect(outgoing).not.toCarryKeysOnlyTo(server.origin)
   })
 
-  it('is seen no more once the watch has ended', async () => {
+  it('records nothing after stop', async () => {
     const outgoing = watchOutgoing()
     outgoing.stop()
     await fetch(`${server.origin}/v1/models`)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 const text = (...words: string[]) => words.join(' ')
 const cached = (cache: PrefixCache, ...words: string[]) => cache.read(text(...words)).cached
 
-test('the longest known head counts, in whole blocks', () => {
+test('counts the longest cached prefix, in whole blocks', () => {
   const cache = new PrefixCache({ cacheTokens: 100, blockTokens: 2 })
   expect(cache.read('a b c d e')).toEqual({ prompt: 5, cached: 0 })
   expect(cache.read('a b c d e')).toEqual({ prompt: 5, cached: 4 })
@@ -12,7 +12,7 @@ test('the longest known head counts, in whole blocks', () => {
   expect(cache.read('x b c d')).toEqual({ prompt: 4, cached: 0 })
 })
 
-test('a block is known only after the same blocks, and of the same model', () => {
+test('finds a block only after the same blocks, for the same model', () => {
   const cache = new PrefixCache({ cacheTokens: 100, blockTokens: 1 })
   cache.read('a b', 'one')
   expect(cache.read('b', 'one').cached).toBe(0)
@@ -20,7 +20,7 @@ test('a block is known only after the same blocks, and of the same model', () =>
   expect(cache.read('a b', 'one').cached).toBe(2)
 })
 
-test('the least recently used prompt is forgotten first, from its end', () => {
+test('evicts the least recently used prompt first, from its end', () => {
   const cache = new PrefixCache({ cacheTokens: 4, blockTokens: 1 })
   cache.read('a b')
   cache.read('x y')
@@ -29,7 +29,7 @@ test('the least recently used prompt is forgotten first, from its end', () => {
   expect(cached(cache, 'x', 'y')).toBe(1)
 })
 
-test('a head in use outlives the continuations that are not', () => {
+test('keeps a prefix in use longer than unused continuations', () => {
   const cache = new PrefixCache({ cacheTokens: 4, blockTokens: 1 })
   cache.read('head old old2')
   cache.read('head new')
@@ -38,27 +38,27 @@ test('a head in use outlives the continuations that are not', () => {
   expect(cached(cache, 'head', 'old', 'old2')).toBeLessThan(3)
 })
 
-test('of a prompt larger than the cache the head stays', () => {
+test('keeps the beginning of a prompt larger than the cache', () => {
   const cache = new PrefixCache({ cacheTokens: 3, blockTokens: 1 })
   cache.read('a b c d e')
   expect(cached(cache, 'a', 'b', 'c', 'd', 'e')).toBe(3)
   expect(cache.size).toBe(3)
 })
 
-test('without a limit nothing is forgotten', () => {
+test('evicts nothing without a limit', () => {
   const cache = new PrefixCache({ cacheTokens: Number.POSITIVE_INFINITY, blockTokens: 1 })
   for (let prompt = 0; prompt < 10_000; prompt += 1) cache.read(`p${prompt}`)
   expect(cached(cache, 'p0')).toBe(1)
   expect(cache.size).toBe(10_000)
 })
 
-test('one word can stand for a whole block', () => {
+test('counts one word as a whole block where told to', () => {
   const cache = new PrefixCache({ cacheTokens: 640, blockTokens: 64, tokensPerWord: 64 })
   cache.read('s1b1 s1b2')
   expect(cache.read('s1b1 s1b2 s1b3')).toEqual({ prompt: 192, cached: 128 })
 })
 
-test('it finds exactly what a plain list of blocks would find', () => {
+test('finds exactly what a plain list of blocks finds', () => {
   const [limit, prompts] = [12, 2_000]
   const cache = new PrefixCache({ cacheTokens: limit, blockTokens: 1 })
   let recent: string[] = []
@@ -77,7 +77,7 @@ test('it finds exactly what a plain list of blocks would find', () => {
   }
 })
 
-test('what is wrong is named', () => {
+test('names a wrong argument', () => {
   expect(() => new PrefixCache({ cacheTokens: 63 })).toThrow(
     'Expected `cacheTokens` to be a whole number of at least 64',
   )

@@ -9,7 +9,7 @@ const small = { name: 'A', cacheTokens: 1_000, blockTokens: 10 }
 const openai = (baseURL: string) => new OpenAI({ baseURL, apiKey: 'none', maxRetries: 0 })
 
 describe('a replica', () => {
-  test('says truly how much was cached, in every dialect, and who it is', async () => {
+  test('reports its name and the cached tokens, in every format', async () => {
     await using replica = await startReplica(small)
     const client = openai(replica.baseURL)
     const first = await client.chat.completions.create(ask(words(25))).withResponse()
@@ -25,7 +25,7 @@ describe('a replica', () => {
     expect(replica.counters()).toEqual({ requests: 4, promptTokens: 100, cachedTokens: 60, processedTokens: 40 })
   })
 
-  test('finds what a cache given the same prompts finds', async () => {
+  test('finds as much as a PrefixCache with the same prompts', async () => {
     await using replica = await startReplica(small)
     const cache = new PrefixCache(small)
     const tools = [
@@ -39,21 +39,21 @@ describe('a replica', () => {
     }
   })
 
-  test('prefills one prompt after the other, so that equal prompts at once are processed once', async () => {
+  test('prefills one prompt at a time, so that equal concurrent prompts are processed once', async () => {
     await using replica = await startReplica({ ...small, prefillMsPerToken: 0.5 })
     const client = openai(replica.baseURL)
     await Promise.all(Array.from({ length: 5 }, () => client.chat.completions.create(ask(words(20)))))
     expect(replica.counters().processedTokens).toBe(20)
   })
 
-  test('neither keeps nor finds the inputs of embeddings', async () => {
+  test('neither stores nor looks up the input of embeddings', async () => {
     await using replica = await startReplica(small)
     const client = openai(replica.baseURL)
     for (let time = 0; time < 2; time += 1) await client.embeddings.create({ model: 'any-model', input: words(20) })
     expect(replica.counters()).toMatchObject({ promptTokens: 40, cachedTokens: 0 })
   })
 
-  test('answers with as many pieces as asked for', async () => {
+  test('answers with outputTokens pieces', async () => {
     await using replica = await startReplica({ ...small, outputTokens: 3, decodeMsPerToken: 1 })
     const pieces: string[] = []
     for await (const { choices } of await openai(replica.baseURL).chat.completions.create({
@@ -67,13 +67,13 @@ describe('a replica', () => {
 })
 
 describe('a balancer', () => {
-  test('takes turns', async () => {
+  test('goes round robin', async () => {
     await using fleet = await three('round-robin')
     for (let call = 0; call < 7; call += 1) await fleet.get()
     expect(Object.fromEntries(fleet.counts())).toEqual({ A: 3, B: 2, C: 2 })
   })
 
-  test('draws the same targets for the same seed', async () => {
+  test('picks the same random targets for the same seed', async () => {
     const draws: unknown[] = []
     for (const seed of [5, 5, 6]) {
       await using fleet = await three('random', seed)
@@ -93,7 +93,7 @@ describe('a balancer', () => {
     expect(counts.every((count) => count > 0 && count % 3 === 0)).toBe(true)
   })
 
-  test('moves only the share of a target that goes', async () => {
+  test('moves only the share of a target that is removed', async () => {
     await using before = await three({ header: 'x-session-id' })
     await using after = await three({ header: 'x-session-id' }, 1, 2)
     for (let id = 0; id < 40; id += 1) {
@@ -109,7 +109,7 @@ describe('a balancer', () => {
     expect([...fleet.counts().values()].every((count) => count > 0)).toBe(true)
   })
 
-  test('passes a request on as it is, and streams the answer', async () => {
+  test('forwards a request unchanged and streams the answer', async () => {
     await using replica = await startReplica(small)
     await using balancer = await startBalancer({ targets: [replica], policy: 'random' })
     const stream = await openai(balancer.baseURL)
@@ -122,7 +122,7 @@ describe('a balancer', () => {
     expect(replica.counters().promptTokens).toBe(500)
   })
 
-  test('answers 502 for a target that is gone, and breaks off with one that breaks off', async () => {
+  test('answers 502 for an unreachable target, and breaks off when the target does', async () => {
     const recorder = await startRecorder()
     await using balancer = await startBalancer({ targets: [recorder.origin], policy: 'random' })
     recorder.script({ cut: 1 })
@@ -134,7 +134,7 @@ describe('a balancer', () => {
   })
 })
 
-test('what is wrong is named', async () => {
+test('names a wrong argument', async () => {
   await expect(startReplica({ ...small, name: '' })).rejects.toThrow('Expected `name` to be printable ASCII')
   await expect(startReplica({ ...small, prefillMsPerToken: -1 })).rejects.toThrow('Expected `prefillMsPerToken`')
   await expect(startReplica({ ...small, outputTokens: 0 })).rejects.toThrow('Expected `outputTokens`')
@@ -158,7 +158,7 @@ async function three(policy: Parameters<typeof startBalancer>[0]['policy'], seed
   let sent = 0
   return {
     counts: balancer.counts,
-    /** Which of the requests, counted from 0, each target got. */
+    /** The indexes of the requests that each target got. */
     paths: () =>
       Object.fromEntries(targets.map(({ name, recorder }) => [name, recorder.requests.map(({ path }) => path)])),
     get: async (headers: Record<string, string> = {}) => {

@@ -7,13 +7,13 @@ import { describe, expect, test } from 'vitest'
 const messages = [{ role: 'user' as const, content: 'five words are in here' }]
 const chat = { model: 'any-model', messages }
 const message = { ...chat, max_tokens: 10 }
-const text = 'Heard and recorded.'
+const text = 'Received and recorded.'
 
 const openai = (baseURL: string) => new OpenAI({ baseURL, apiKey: 'none', maxRetries: 0 })
 const anthropic = (baseURL: string) => new Anthropic({ baseURL, apiKey: 'none', maxRetries: 0 })
 
-describe('the real clients understand', () => {
-  test('a chat completion, plain and streamed, with usage when asked for', async () => {
+describe('the answers that real clients parse', () => {
+  test('are chat completions, plain and streamed, with usage on request', async () => {
     await using server = await startRecorder()
     const client = openai(server.baseURL)
     const plain = await client.chat.completions.create(chat)
@@ -24,7 +24,7 @@ describe('the real clients understand', () => {
     expect((await streamed.totalUsage()).prompt_tokens).toBe(5)
   })
 
-  test('a response, plain and streamed', async () => {
+  test('are responses, plain and streamed', async () => {
     await using server = await startRecorder()
     const client = openai(server.baseURL)
     const ask = { model: 'any-model', instructions: 'Be brief.', input: 'three more words' }
@@ -36,7 +36,7 @@ describe('the real clients understand', () => {
     expect(streamed.usage?.input_tokens).toBe(5)
   })
 
-  test('embeddings, in both encodings', async () => {
+  test('are embeddings, in both encodings', async () => {
     await using server = await startRecorder()
     const client = openai(server.baseURL)
     const packed = await client.embeddings.create({ model: 'any-model', input: ['one', 'two'] })
@@ -45,7 +45,7 @@ describe('the real clients understand', () => {
     expect([...(packed.data[0]?.embedding ?? [])]).toEqual(plain.data[0]?.embedding)
   })
 
-  test('a message, plain and streamed', async () => {
+  test('are messages, plain and streamed', async () => {
     await using server = await startRecorder()
     const client = anthropic(server.origin)
     const plain = await client.messages.create(message)
@@ -54,13 +54,13 @@ describe('the real clients understand', () => {
     expect(await client.messages.stream(message).finalText()).toBe(text)
   })
 
-  test('the list of models', async () => {
+  test('are the list of models', async () => {
     await using server = await startRecorder({ models: ['one', 'two'] })
     expect((await openai(server.baseURL).models.list()).data.map(({ id }) => id)).toEqual(['one', 'two'])
     expect((await anthropic(server.origin).models.list()).data.map(({ id }) => id)).toEqual(['one', 'two'])
   })
 
-  test('Azure’s paths', async () => {
+  test('are served on the paths of Azure too', async () => {
     await using server = await startRecorder()
     const azure = new AzureOpenAI({ endpoint: server.origin, apiKey: 'none', apiVersion: '2025-03-01-preview' })
     await azure.chat.completions.create(chat)
@@ -73,7 +73,7 @@ describe('the real clients understand', () => {
     ])
   })
 
-  test('a tool call, plain and streamed, in every dialect', async () => {
+  test('are tool calls, plain and streamed, in every format', async () => {
     await using server = await startRecorder()
     const [chats, claude] = [openai(server.baseURL), anthropic(server.origin)]
     const input = { path: 'a b' }
@@ -96,7 +96,7 @@ describe('the real clients understand', () => {
     for (const block of blocks) expect(block).toMatchObject({ type: 'tool_use', name: 'read', input })
   })
 
-  test('a tool that the request itself demands', async () => {
+  test('are calls of the tool that the request forces', async () => {
     await using server = await startRecorder()
     const tools = [{ type: 'function' as const, function: { name: 'look', parameters: {} } }]
     const { choices } = await openai(server.baseURL).chat.completions.create({
@@ -114,8 +114,8 @@ describe('the real clients understand', () => {
   })
 })
 
-describe('what is recorded', () => {
-  test('is what was on the wire: letter case, order, repeats, query and bytes', async () => {
+describe('the record of a request', () => {
+  test('keeps letter case, order, repetitions, query and bytes as they were sent', async () => {
     await using server = await startRecorder()
     const headers = ['Host', 'x', 'X-CaseD', 'one', 'x-cased', 'two', 'Content-Length', '4']
     await send(`${server.origin}/any/where?a=%20b`, { method: 'PUT', headers }, Buffer.from([0, 255, 13, 10]))
@@ -133,7 +133,7 @@ describe('what is recorded', () => {
     expect([...(got?.body ?? [])]).toEqual([0, 255, 13, 10])
   })
 
-  test('includes unknown paths, which are answered 404 by name', async () => {
+  test('includes unknown paths, which get a 404 that names them', async () => {
     await using server = await startRecorder()
     const answer = await fetch(`${server.origin}/v2/nothing`)
     expect(answer.status).toBe(404)
@@ -141,7 +141,7 @@ describe('what is recorded', () => {
     expect(server.requests).toHaveLength(1)
   })
 
-  test('includes a body that is no JSON, which is answered 400', async () => {
+  test('includes a body that is not JSON, which gets a 400', async () => {
     await using server = await startRecorder()
     const answer = await fetch(`${server.baseURL}/chat/completions`, { method: 'POST', body: '{' })
     expect(answer.status).toBe(400)
@@ -149,7 +149,7 @@ describe('what is recorded', () => {
     expect(() => server.requests[0]?.json()).toThrow(SyntaxError)
   })
 
-  test('shows that a socket was used again', async () => {
+  test('shows that a socket was reused', async () => {
     await using server = await startRecorder()
     const one = new Agent({ keepAlive: true, maxSockets: 1 })
     await Promise.all([1, 2, 3].map(() => send(server.origin, { agent: one })))
@@ -158,7 +158,7 @@ describe('what is recorded', () => {
     expect(server.requests.map(({ connection }) => connection)).toEqual([1, 1, 1, 2])
   })
 
-  test('is bounded when asked for, and forgotten by clear', async () => {
+  test('is dropped beyond keepRequests and by clear', async () => {
     await using server = await startRecorder({ keepRequests: 2 })
     for (const name of ['a', 'b', 'c']) await (await fetch(`${server.origin}/${name}`)).text()
     expect(server.requests.map(({ path }) => path)).toEqual(['/b', '/c'])
@@ -171,7 +171,7 @@ describe('what is recorded', () => {
 })
 
 describe('a script', () => {
-  test('is followed in order, one step a request, and then over', async () => {
+  test('applies one step to each request, in order, and then ends', async () => {
     await using server = await startRecorder()
     server.script(fail(500, 2), rateLimited(7))
     server.script(say('as told'))
@@ -183,7 +183,7 @@ describe('a script', () => {
     expect(await answers[4]?.text()).toContain(text)
   })
 
-  test('makes a client retry after a failure, a rate limit and a reset', async () => {
+  test('makes a client retry after an error, a rate limit and a reset', async () => {
     await using server = await startRecorder()
     const soon = { 'retry-after-ms': '1' }
     server.script({ status: 500, headers: soon }, { status: 429, headers: soon }, reset(), stall(1))
@@ -193,7 +193,7 @@ describe('a script', () => {
     expect(server.requests).toHaveLength(4)
   })
 
-  test('redirects with the status asked for', async () => {
+  test('redirects with the given status', async () => {
     await using server = await startRecorder()
     server.script(redirectTo('/v1/models', 303), redirectTo('/v1/models'))
     const seen = await fetch(`${server.origin}/a`, { redirect: 'manual' })
@@ -202,7 +202,7 @@ describe('a script', () => {
     expect(server.requests.map(({ path }) => path)).toEqual(['/a', '/b', '/v1/models'])
   })
 
-  test('cuts a stream after exactly so many events', async () => {
+  test('cuts a stream after exactly the given number of events', async () => {
     await using server = await startRecorder()
     for (const events of [0, 1, 3]) {
       server.script(cut(events))
@@ -219,7 +219,7 @@ describe('a script', () => {
     }
   })
 
-  test('gives way to close: a stalled answer ends', async () => {
+  test('ends a stalled answer when the server closes', async () => {
     const server = await startRecorder()
     server.script(stall(1_000_000))
     const stalled = fetch(`${server.baseURL}/models`)
@@ -228,16 +228,16 @@ describe('a script', () => {
   })
 })
 
-test('the process keeps its own Request and Response', async () => {
+test('does not replace the global Request and Response', async () => {
   const { Request, Response } = globalThis
   await using server = await startRecorder()
   await (await fetch(server.origin)).text()
   expect([globalThis.Request, globalThis.Response]).toEqual([Request, Response])
 })
 
-test('what is wrong is named', async () => {
+test('names a wrong argument', async () => {
   await expect(startRecorder({ port: -1 })).rejects.toThrow('Expected `port` to be a port number')
-  await expect(startRecorder({ models: [''] })).rejects.toThrow('Expected `models` to be a list of texts')
+  await expect(startRecorder({ models: [''] })).rejects.toThrow('Expected `models` to be a list of non-empty strings')
   await expect(startRecorder({ keepRequests: 1.5 })).rejects.toThrow(TypeError)
   await using server = await startRecorder()
   expect(() => server.script({} as never)).toThrow('Expected a step with one of')

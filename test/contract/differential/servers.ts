@@ -4,7 +4,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll } from 'vitest'
-import { listen } from '../../../packages/testkit/src/listen.ts'
+import { listen } from '../../../packages/testkit/src/servers/listen.ts'
 
 export interface Step {
   readonly status: number

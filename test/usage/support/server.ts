@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import { setImmediate as turn } from 'node:timers/promises'
 import { afterAll } from 'vitest'
-import { listen } from '../../../packages/testkit/src/listen.ts'
+import { listen } from '../../../packages/testkit/src/servers/listen.ts'
 
 /** A body, in the pieces in which it is sent. */
 export interface Body {

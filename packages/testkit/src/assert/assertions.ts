@@ -1,82 +1,86 @@
 import { AssertionError } from 'node:assert'
-import type { Recorder } from '../recorder.js'
-import type { RecordedRequest } from '../requests.js'
-import { type Carried, shown } from './carried.js'
-import { nameOf, requestsIn } from './given.js'
-import { type KeyOptions, keysOn } from './keys.js'
+import type { Recorder } from '../servers/recorder.js'
+import type { RecordedRequest } from '../servers/requests.js'
+import { findKeys, type KeyOptions } from './keys.js'
 import type { Outgoing } from './outgoing.js'
+import { requestsOf, typeName } from './request-list.js'
+import { formatRequest, type RequestView } from './request-view.js'
 
-/** Requests to look at: some that were picked, or all that a recorder has. */
+/** The requests to check: a selection, or all that a recorder holds. */
 export type Requests = readonly RecordedRequest[] | Recorder
 
 /**
- * Every one of these calls carries a key, under each name the same, and all of them the same one.
+ * Asserts that every request carries a key, the same one on all of them and under every name.
  *
  * @returns The key.
- * @throws AssertionError that shows the request which does not, and what the others carry. So it does for no requests.
+ * @throws AssertionError that shows the first request that differs. Fails for an empty list.
  *
  * @example
  * assertOneKey(server.requests.filter((request) => request.text().includes('invoice 42')))
  */
 export function assertOneKey(requests: Requests, options?: KeyOptions): string {
-  const list = listed(requests)
+  const list = listOf(requests)
   const [first] = list
-  if (first === undefined) return failed('Expected calls that carry one key, got no calls at all')
+  if (first === undefined) return fail('Expected requests that carry one key, got no requests')
   const key = keyOf(first, 1, list.length, options)
-  return allCarry(list, key, `the key of the first, ${key}`, options)
+  return assertAllCarry(list, key, `the key of the first, ${key}`, options)
 }
 
-/** Every one of these calls carries this key, under each name. Fails as `assertOneKey` does. */
+/** Asserts that every request carries this key, under every name. Fails as `assertOneKey` does. */
 export function assertThisKey(requests: Requests, key: string, options?: KeyOptions): string {
-  const list = listed(requests)
-  if (list.length === 0) return failed(`Expected calls that carry the key ${key}, got no calls at all`)
-  return allCarry(list, key, `the key ${key}`, options)
+  const list = listOf(requests)
+  if (list.length === 0) return fail(`Expected requests that carry the key ${key}, got no requests`)
+  return assertAllCarry(list, key, `the key ${key}`, options)
 }
 
-function allCarry(list: readonly RecordedRequest[], key: string, wanted: string, options?: KeyOptions): string {
-  for (const [at, request] of list.entries()) {
-    const other = keyOf(request, at + 1, list.length, options)
+function assertAllCarry(list: readonly RecordedRequest[], key: string, expected: string, options?: KeyOptions): string {
+  for (const [index, request] of list.entries()) {
+    const other = keyOf(request, index + 1, list.length, options)
     if (other === key) continue
-    failed(`Expected all calls to carry ${wanted}, got ${other} on call ${at + 1}:\n\n${shown(readable(request))}`)
+    fail(
+      `Expected all requests to carry ${expected}, got ${other} on request ${index + 1}:\n\n${formatRequest(viewOf(request))}`,
+    )
   }
   return key
 }
 
-/** None of these calls carries a key. Passes for no calls. */
+/** Asserts that no request carries a key. Passes for an empty list. */
 export function assertNoKey(requests: Requests, options?: KeyOptions): void {
-  for (const [at, request] of listed(requests).entries()) {
-    const [found] = keysOn(readable(request), options)
+  for (const [index, request] of listOf(requests).entries()) {
+    const view = viewOf(request)
+    const [found] = findKeys(view, options)
     if (found !== undefined) {
-      failed(
-        `Expected calls that carry no key, got ${found.join(': ')} on call ${at + 1}:\n\n${shown(readable(request))}`,
+      fail(
+        `Expected requests without a key, got ${found.join(': ')} on request ${index + 1}:\n\n${formatRequest(view)}`,
       )
     }
   }
 }
 
 /**
- * Each of these conversations carries one key, and no two the same.
+ * Asserts that every conversation carries one key, and that no two conversations carry the same one.
  *
  * @returns The keys, in order.
  */
 export function assertDifferentKeys(conversations: readonly Requests[], options?: KeyOptions): string[] {
-  if (!Array.isArray(conversations))
-    throw new TypeError(`Expected a list of conversations, got ${nameOf(conversations)}`)
+  if (!Array.isArray(conversations)) {
+    throw new TypeError(`Expected a list of conversations, got ${typeName(conversations)}`)
+  }
   const keys = conversations.map((requests) => assertOneKey(requests, options))
-  const again = keys.findIndex((key, at) => keys.indexOf(key) < at)
-  if (again < 0) return keys
-  const [request] = listed(conversations[again] ?? [])
-  return failed(
-    `Expected conversations with a key each, got ${keys[again]} in number ${keys.indexOf(keys[again] ?? '') + 1} and number ${again + 1}:` +
-      (request === undefined ? '' : `\n\n${shown(readable(request))}`),
+  const repeated = keys.findIndex((key, index) => keys.indexOf(key) < index)
+  if (repeated < 0) return keys
+  const [request] = listOf(conversations[repeated] ?? [])
+  return fail(
+    `Expected a different key for each conversation, got ${keys[repeated]} for conversations ${keys.indexOf(keys[repeated] ?? '') + 1} and ${repeated + 1}:` +
+      (request === undefined ? '' : `\n\n${formatRequest(viewOf(request))}`),
   )
 }
 
 /**
- * Of all requests that were seen to leave this process, those that carry a key in a header went to these origins only.
+ * Asserts that every outgoing request with a key in a header went to one of these origins.
  *
- * @param outgoing What `watchOutgoing` has seen.
- * @param origins `http://host:port`, as a string or a URL with whatever path.
+ * @param outgoing The result of `watchOutgoing`, or a selection of its requests.
+ * @param origins `http://host:port`, as a string or a URL; a path is ignored.
  */
 export function assertKeysOnlyTo(
   outgoing: Outgoing | readonly Outgoing['requests'][number][],
@@ -84,33 +88,33 @@ export function assertKeysOnlyTo(
   options?: KeyOptions,
 ): void {
   const allowed = new Set([origins].flat().map((origin) => new URL(origin).origin))
-  const requests = requestsIn(outgoing, 'what `watchOutgoing` has given')
-  for (const request of requests) {
-    const [found] = keysOn(request, options)
+  for (const request of requestsOf(outgoing, 'the result of `watchOutgoing`')) {
+    const [found] = findKeys(request, options)
     if (found === undefined || allowed.has(request.origin)) continue
-    failed(
-      `Expected keys to go to ${[...allowed].join(', ')} only, got ${found.join(': ')} on a call to ${request.origin}:\n\n${shown(request)}`,
+    fail(
+      `Expected keys to go only to ${[...allowed].join(', ')}, got ${found.join(': ')} on a request to ${request.origin}:\n\n${formatRequest(request)}`,
     )
   }
 }
 
-function keyOf(request: RecordedRequest, number: number, of: number, options: KeyOptions | undefined): string {
-  const carried = readable(request)
-  const found = keysOn(carried, options)
+function keyOf(request: RecordedRequest, number: number, count: number, options: KeyOptions | undefined): string {
+  const view = viewOf(request)
+  const found = findKeys(view, options)
   const [key, ...others] = new Set(found.values())
-  const which = of === 1 ? 'the one call' : `call ${number} of ${of}`
-  if (key === undefined) return failed(`Expected calls that carry a key, got none on ${which}:\n\n${shown(carried)}`)
+  const which = count === 1 ? 'the only request' : `request ${number} of ${count}`
+  if (key === undefined)
+    return fail(`Expected requests that carry a key, got none on ${which}:\n\n${formatRequest(view)}`)
   if (others.length === 0) return key
   const names = [...found].map((each) => each.join(': ')).join(', ')
-  return failed(`Expected one key under every name, got ${names} on ${which}:\n\n${shown(carried)}`)
+  return fail(`Expected the same key under every name, got ${names} on ${which}:\n\n${formatRequest(view)}`)
 }
 
-function listed(requests: Requests): readonly RecordedRequest[] {
-  return requestsIn(requests, 'a recorder or a list of its requests')
+function listOf(requests: Requests): readonly RecordedRequest[] {
+  return requestsOf(requests, 'a recorder or a list of its requests')
 }
 
-// A recorded body is read only where it is JSON: anything else carries no field.
-function readable(request: RecordedRequest): Carried {
+// A body that is not JSON has no field that could carry a key.
+function viewOf(request: RecordedRequest): RequestView {
   return {
     method: request.method,
     path: request.path,
@@ -126,6 +130,6 @@ function readable(request: RecordedRequest): Carried {
   }
 }
 
-function failed(message: string): never {
-  throw new AssertionError({ message, stackStartFn: failed })
+function fail(message: string): never {
+  throw new AssertionError({ message, stackStartFn: fail })
 }

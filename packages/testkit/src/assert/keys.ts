@@ -1,20 +1,23 @@
 import { gateways } from 'llm-affinity/gateways'
-import type { Carried } from './carried.js'
+import type { RequestView } from './request-view.js'
 
-/** Where keys are looked for. Default: wherever any known gateway reads one. */
+/** Where to look for keys. Default: every header and body field in which a known gateway reads one. */
 export interface KeyOptions {
-  /** The request headers of a gateway of your own, instead of the known ones. */
+  /** Header names of a user-defined gateway, in place of the known ones. */
   readonly headers?: readonly string[]
-  /** The body fields, at the top of a JSON body or as a path with dots, instead of the known ones. */
+  /** Top-level fields of a JSON body, in place of the known ones. */
   readonly fields?: readonly string[]
 }
 
-const rows = [...gateways.values()]
-const HEADERS = [...new Set(rows.flatMap(({ headers }) => headers))]
-const FIELDS = [...new Set(rows.flatMap(({ body }) => (body === undefined ? [] : [body.field])))]
+const entries = [...gateways.values()]
+const HEADERS = [...new Set(entries.flatMap(({ headers }) => headers))]
+const FIELDS = [...new Set(entries.flatMap(({ body }) => (body === undefined ? [] : [body.field])))]
 
-/** Every place of a request that carries a key, and the key there. */
-export function keysOn(request: Carried, { headers = HEADERS, fields = FIELDS }: KeyOptions = {}): Map<string, string> {
+/** The keys that a request carries, by the header name or body field that carries each. */
+export function findKeys(
+  request: RequestView,
+  { headers = HEADERS, fields = FIELDS }: KeyOptions = {},
+): Map<string, string> {
   const found = new Map<string, string>()
   for (const name of headers) {
     const value = request.header(name)
@@ -22,7 +25,7 @@ export function keysOn(request: Carried, { headers = HEADERS, fields = FIELDS }:
   }
   const body = request.json?.()
   for (const field of fields) {
-    const value = field.split('.').reduce((at, name) => (isObject(at) ? at[name] : undefined), body)
+    const value = isObject(body) && Object.hasOwn(body, field) ? body[field] : undefined
     if (typeof value === 'string') found.set(field, value)
   }
   return found

@@ -1,24 +1,26 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import type { ClientRequest } from 'node:http'
-import type { Carried } from './carried.js'
+import type { RequestView } from './request-view.js'
 
-/** One request on its way out of this process. Its body is not seen. */
-export interface OutgoingRequest extends Carried {
+/** One request that this process sent. Its body cannot be seen. */
+export interface OutgoingRequest extends RequestView {
   /** `https://host:port` */
   readonly origin: string
 }
 
-/** What has left this process since the watch began. */
+/** The requests that this process has sent since `watchOutgoing` was called. */
 export interface Outgoing extends Disposable {
+  /** In the order in which they were created. Live: it grows until `stop`. */
   readonly requests: readonly OutgoingRequest[]
+  /** Ends the recording; `requests` stays as it is. */
   stop(): void
 }
 
 /**
- * Watches every request that this process sends, to whatever host, by `fetch`, undici, `node:http` and `node:https`, each
- * hop of a redirect and each attempt of a retry. Nothing is changed or slowed down but by the time to write it down.
+ * Records every request that this process sends, to any host, through `fetch`, undici, `node:http` and `node:https`,
+ * including each hop of a redirect and each attempt of a retry. It changes no request.
  *
- * Node only: it listens to the diagnostics channels of `http` and undici.
+ * Node only: it subscribes to the diagnostics channels of `http` and undici.
  *
  * @example
  * using outgoing = watchOutgoing()
@@ -30,12 +32,13 @@ export function watchOutgoing(): Outgoing {
   const listeners: Readonly<Record<string, (message: unknown) => void>> = {
     'undici:request:create': (message) => {
       const { request } = message as { request: UndiciRequest }
-      requests.push(new Seen(String(request.origin), request, pairsOf(request.headers)))
+      requests.push(new RecordedOutgoing(String(request.origin), request, pairsOf(request.headers)))
     },
     'http.client.request.start': (message) => {
       const { request } = message as { request: ClientRequest }
       const pairs = Object.entries(request.getHeaders()).map(([name, value]) => [name, String(value)] as const)
-      requests.push(new Seen(`${request.protocol}//${request.getHeader('host') ?? request.host}`, request, pairs))
+      const origin = `${request.protocol}//${request.getHeader('host') ?? request.host}`
+      requests.push(new RecordedOutgoing(origin, request, pairs))
     },
   }
   for (const [name, listener] of Object.entries(listeners)) subscribe(name, listener)
@@ -45,7 +48,7 @@ export function watchOutgoing(): Outgoing {
   return { requests, stop, [Symbol.dispose]: stop }
 }
 
-/** What undici publishes of a request; headers are a flat list, in older versions lines of text. */
+/** The request as undici publishes it. `headers` is a flat list of names and values; in older versions, lines of text. */
 interface UndiciRequest {
   readonly origin: string | URL
   readonly method: string
@@ -53,7 +56,7 @@ interface UndiciRequest {
   readonly headers: readonly unknown[] | string
 }
 
-class Seen implements OutgoingRequest {
+class RecordedOutgoing implements OutgoingRequest {
   readonly origin: string
   readonly method: string
   readonly path: string

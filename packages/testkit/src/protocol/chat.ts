@@ -1,8 +1,8 @@
 import type { ChatCompletion, ChatCompletionChunk } from 'openai/resources'
-import { type Dialect, type Event, isObject, type Reply } from './dialect.js'
+import { type ApiFormat, type Event, isObject, type Reply } from './api-format.js'
 
-/** OpenAI Chat Completions, and everything that speaks like it: Azure, Groq, Together, vLLM, LiteLLM. */
-export const chat: Dialect = {
+/** OpenAI Chat Completions, also used by Azure, Groq, Together, vLLM and LiteLLM. */
+export const chat: ApiFormat = {
   reads: ['tools', 'messages'],
 
   plain: (reply): object =>
@@ -10,7 +10,7 @@ export const chat: Dialect = {
       id: `chatcmpl-${reply.id}`,
       object: 'chat.completion',
       created: reply.created,
-      model: reply.ask.model,
+      model: reply.request.model,
       choices: [
         {
           index: 0,
@@ -57,12 +57,12 @@ function head(reply: Reply) {
     id: `chatcmpl-${reply.id}`,
     object: 'chat.completion.chunk' as const,
     created: reply.created,
-    model: reply.ask.model,
+    model: reply.request.model,
   }
 }
 
 function includesUsage(reply: Reply): boolean {
-  const options = reply.ask.body.stream_options
+  const options = reply.request.body.stream_options
   return isObject(options) && options.include_usage === true
 }
 

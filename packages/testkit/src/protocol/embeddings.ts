@@ -1,18 +1,18 @@
-import type { Dialect } from './dialect.js'
+import type { ApiFormat } from './api-format.js'
 
 const dimensions = 8
 
-/** OpenAI Embeddings. The vectors mean nothing; equal places in the input have equal ones. */
-export const embeddings: Dialect = {
+/** OpenAI Embeddings. The vectors carry no meaning: each depends only on its index in the input. */
+export const embeddings: ApiFormat = {
   reads: ['input'],
 
-  plain: ({ ask, usage }): object => ({
+  plain: ({ request, usage }): object => ({
     object: 'list',
-    model: ask.model,
-    data: Array.from({ length: inputs(ask.body.input) }, (_, index) => {
+    model: request.model,
+    data: Array.from({ length: inputs(request.body.input) }, (_, index) => {
       const vector = Float32Array.from({ length: dimensions }, (_, axis) => (axis === index % dimensions ? 1 : 0))
-      // OpenAI's client asks for base64 unless told otherwise, and decodes it itself.
-      const packed = ask.body.encoding_format === 'base64'
+      // OpenAI's client asks for base64 by default, and decodes it.
+      const packed = request.body.encoding_format === 'base64'
       return {
         object: 'embedding',
         index,

@@ -1,8 +1,8 @@
 import type { Message, RawMessageStreamEvent } from '@anthropic-ai/sdk/resources/messages'
-import type { Dialect, Event, Reply } from './dialect.js'
+import type { ApiFormat, Event, Reply } from './api-format.js'
 
 /** Anthropic Messages. */
-export const messages: Dialect = {
+export const messages: ApiFormat = {
   reads: ['tools', 'system', 'messages'],
 
   plain: (reply): object => ({
@@ -49,7 +49,7 @@ function message(reply: Reply): Message {
     id: `msg_${reply.id}`,
     type: 'message',
     role: 'assistant',
-    model: reply.ask.model,
+    model: reply.request.model,
     content: [],
     stop_reason: null,
     stop_sequence: null,
@@ -57,7 +57,7 @@ function message(reply: Reply): Message {
   } as unknown as Message
 }
 
-/** Anthropic counts the cached tokens beside the input, not in it. */
+/** Anthropic reports cached tokens separately from `input_tokens`. */
 function usage({ usage: { input, cached } }: Reply, output: number): Message['usage'] {
   return {
     input_tokens: input - cached,

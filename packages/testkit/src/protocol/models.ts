@@ -1,4 +1,4 @@
-/** The list of models, in OpenAI's words and Anthropic's at once. */
+/** The list of models, with the fields of OpenAI's format and of Anthropic's. */
 export function modelList(ids: readonly string[]): object {
   return {
     object: 'list',

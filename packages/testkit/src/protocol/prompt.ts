@@ -1,8 +1,8 @@
+import type { Body } from './api-format.js'
 import { chat } from './chat.js'
-import type { Body } from './dialect.js'
 
-/** Bookkeeping of the APIs: a chat template never shows it to the model, and ids would make equal prompts differ. */
-const unread = new Set([
+/** Fields that a chat template does not show to the model. Ids among them would make equal prompts differ. */
+const notRead = new Set([
   'role',
   'type',
   'id',
@@ -15,8 +15,8 @@ const unread = new Set([
 ])
 
 /**
- * The text of a prompt: every text and number in the given fields, in order, parted by one line break each.
- * Roles are left out, so that a prompt has exactly as many words as its author wrote.
+ * The text of a prompt: every string and number in the given fields, in order, separated by line breaks.
+ * Roles are omitted, so that a prompt has exactly as many words as its author wrote.
  */
 export function promptText(body: Body, reads: readonly string[]): string {
   const found: string[] = []
@@ -29,18 +29,18 @@ function collect(value: unknown, found: string[]): void {
   else if (typeof value === 'number') found.push(String(value))
   else if (Array.isArray(value)) for (const item of value) collect(item, found)
   else if (typeof value === 'object' && value !== null) {
-    for (const [key, item] of Object.entries(value)) if (!unread.has(key)) collect(item, found)
+    for (const [key, item] of Object.entries(value)) if (!notRead.has(key)) collect(item, found)
   }
 }
 
-/** The words of a text: what stands between white space. A word is what these servers count as a token. */
+/** The words of a text, split at white space. These servers count a word as a token. */
 export function words(text: string): string[] {
   return text.match(/\S+/g) ?? []
 }
 
 /**
- * The prompt in the body of a Chat Completions request, as a replica reads it: what to give to a `PrefixCache` to know
- * what a replica with that cache would have found.
+ * The prompt in the body of a Chat Completions request, as a replica reads it. Pass it to a `PrefixCache` to compute
+ * what a replica with that cache would find.
  */
 export function chatPrompt(body: object): string {
   return promptText(body as Body, chat.reads)

@@ -1,8 +1,8 @@
 import type { Response, ResponseOutputItem, ResponseStreamEvent } from 'openai/resources/responses/responses'
-import type { Dialect, Event, Reply } from './dialect.js'
+import type { ApiFormat, Event, Reply } from './api-format.js'
 
 /** OpenAI Responses. */
-export const responses: Dialect = {
+export const responses: ApiFormat = {
   reads: ['tools', 'instructions', 'input'],
 
   plain: (reply): object =>
@@ -19,18 +19,18 @@ export const responses: Dialect = {
     for (const [index, item] of output(reply, 'in_progress').entries()) {
       yield event({ type: 'response.output_item.added', output_index: index, item })
       if (item.type === 'message') {
-        const place = { item_id: item.id, output_index: index, content_index: 0 }
+        const position = { item_id: item.id, output_index: index, content_index: 0 }
         const text = reply.pieces.join('')
-        yield event({ type: 'response.content_part.added', ...place, part: outputText('') })
+        yield event({ type: 'response.content_part.added', ...position, part: outputText('') })
         for (const delta of reply.pieces) {
-          yield { ...event({ type: 'response.output_text.delta', ...place, delta, logprobs: [] }), piece: true }
+          yield { ...event({ type: 'response.output_text.delta', ...position, delta, logprobs: [] }), piece: true }
         }
-        yield event({ type: 'response.output_text.done', ...place, text, logprobs: [] })
-        yield event({ type: 'response.content_part.done', ...place, part: outputText(text) })
+        yield event({ type: 'response.output_text.done', ...position, text, logprobs: [] })
+        yield event({ type: 'response.content_part.done', ...position, part: outputText(text) })
       } else if (reply.call) {
-        const place = { item_id: `fc_${reply.id}`, output_index: index }
-        yield event({ type: 'response.function_call_arguments.delta', ...place, delta: reply.call.arguments })
-        yield event({ type: 'response.function_call_arguments.done', ...place, ...reply.call })
+        const position = { item_id: `fc_${reply.id}`, output_index: index }
+        yield event({ type: 'response.function_call_arguments.delta', ...position, delta: reply.call.arguments })
+        yield event({ type: 'response.function_call_arguments.done', ...position, ...reply.call })
       }
       const done = output(reply, 'completed')[index]
       if (done) yield event({ type: 'response.output_item.done', output_index: index, item: done })
@@ -49,7 +49,7 @@ function response(reply: Reply, status: Status): Response {
     object: 'response',
     created_at: reply.created,
     status,
-    model: reply.ask.model,
+    model: reply.request.model,
     output: status === 'completed' ? output(reply, status) : [],
     error: null,
     incomplete_details: null,
@@ -70,7 +70,7 @@ function response(reply: Reply, status: Status): Response {
       },
     }),
   }
-  // What is left out never crosses the wire: `output_text` is the SDK's own sum, the other one is of accounts.
+  // The API sends neither omitted field here: the SDK computes `output_text`, `access_programs` depends on the account.
   return sent as Response
 }
 

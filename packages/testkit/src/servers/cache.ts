@@ -1,31 +1,32 @@
 import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import * as check from './check.js'
-import { words } from './protocol/prompt.js'
+import { words } from '../protocol/prompt.js'
+import * as check from '../util/check.js'
 
 export interface PrefixCacheOptions {
-  /** How many tokens it holds, in whole blocks; Infinity: all it ever sees. */
+  /** How many tokens it holds, in whole blocks; Infinity for no limit. */
   readonly cacheTokens: number
-  /** Tokens of a block, the unit of caching. @default 64 */
+  /** Tokens in a block, the unit of caching. @default 64 */
   readonly blockTokens?: number
-  /** How many tokens one word of a prompt stands for; divides `blockTokens`. @default 1 */
+  /** How many tokens one word of a prompt counts for; divides `blockTokens`. @default 1 */
   readonly tokensPerWord?: number
 }
 
-/** What a cache knew of one prompt, in tokens. */
+/** The result of looking one prompt up, in tokens. */
 export interface Lookup {
+  /** The length of the prompt. */
   readonly prompt: number
-  /** Of the prompt's head. Whole blocks only, so the last, incomplete block never counts. */
+  /** The length of its cached prefix, in whole blocks: an incomplete last block never counts. */
   readonly cached: number
 }
 
 /**
- * The prefix cache of an inference engine: prompts in blocks, each known by the hash of its own words and of
- * everything before it, the least recently used forgotten first. A word is what stands between white space.
+ * The prefix cache of an inference engine. Prompts are split into blocks, each identified by the hash of its own words
+ * and of everything before it; the least recently used block is evicted first. Words are separated by white space.
  *
- * As in vLLM, a block can only be found through all the blocks before it. So within one prompt the last block counts
- * as used first and the head as used last: what is forgotten is always the end of a prompt, never a head from under
- * its continuations. Of a prompt that is larger than the cache, the head stays.
+ * As in vLLM, a block is only found if all blocks before it are. So within one prompt the last block counts as the least
+ * recently used: eviction takes the end of a prompt first, and never a prefix that cached blocks continue. Of a prompt
+ * larger than the cache, the beginning stays.
  */
 export class PrefixCache {
   readonly #blocks: LRUCache<string, true>
@@ -46,12 +47,12 @@ export class PrefixCache {
       : new LRUCache({ max: Math.floor(cacheTokens / blockTokens) })
   }
 
-  /** Tokens held now. */
+  /** The number of tokens that it holds. */
   get size(): number {
     return this.#blocks.size * this.#blockTokens
   }
 
-  /** Looks a prompt up, then takes it in. Prompts of different `model`s share nothing. */
+  /** Looks a prompt up, then stores it. Prompts of different `model`s share nothing. */
   read(prompt: string, model: string = ''): Lookup {
     const read = words(prompt)
     const keys = this.#keys(read, model)
@@ -61,7 +62,7 @@ export class PrefixCache {
     return { prompt: read.length * this.#tokensPerWord, cached: known * this.#blockTokens }
   }
 
-  /** The length of a prompt, for what is neither looked up nor kept. */
+  /** The length of a prompt that is neither looked up nor stored. */
   measure(prompt: string): Lookup {
     return { prompt: words(prompt).length * this.#tokensPerWord, cached: 0 }
   }
@@ -72,7 +73,7 @@ export class PrefixCache {
     let key = model
     for (let from = 0; from + wordsPerBlock <= read.length; from += wordsPerBlock) {
       const text = wordsPerBlock === 1 ? read[from] : read.slice(from, from + wordsPerBlock).join(' ')
-      // The old key has no blank in it but for a model's name, and words have none at all: no two chains meet.
+      // Words and hashes contain no space, so different chains of blocks cannot produce the same text.
       key = hash('sha1', `${key} ${text}`, 'base64')
       keys.push(key)
     }

@@ -1,26 +1,26 @@
 import type { IncomingMessage } from 'node:http'
 
-/** One request as it arrived. Nothing in it is normalised: what it says is what was on the wire. */
+/** One request as it arrived, not normalised. */
 export interface RecordedRequest {
   readonly method: string
   /** Path and query, as received. */
   readonly path: string
-  /** As received, in order, letter case kept, repeated ones repeated. */
+  /** Names and values as received: in order, in their letter case, with repetitions. */
   readonly rawHeaders: readonly (readonly [name: string, value: string])[]
-  /** The value of a header, its name in any letter case; several are joined by `, `. */
+  /** The value of a header; the name is matched in any letter case. Repeated headers are joined by `, `. */
   header(name: string): string | undefined
   readonly body: Uint8Array
   /** The body as UTF-8. */
   text(): string
-  /** The body as JSON. Throws a SyntaxError when it is none. */
+  /** The body parsed as JSON. Throws a SyntaxError if it is not JSON. */
   json(): unknown
-  /** The number of the socket on which it came, counted from 1: equal numbers show that a socket was used again. */
+  /** The number of its socket, counted from 1. Equal numbers show that a socket was reused. */
   readonly connection: number
-  /** When its last byte arrived, in the milliseconds of `performance.now()`. */
+  /** The time at which its last byte arrived, in milliseconds of `performance.now()`. */
   readonly at: number
 }
 
-/** A class, and pairs only when asked for: a soak test keeps a hundred thousand of these. */
+/** Makes the pairs of `rawHeaders` on demand: a soak test keeps a hundred thousand of these. */
 export class Recorded implements RecordedRequest {
   readonly method: string
   readonly path: string

@@ -1,33 +1,33 @@
-import { milliseconds, whole, wrong } from './check.js'
-import { errorBody } from './protocol/dialect.js'
+import { errorBody } from '../protocol/api-format.js'
+import { milliseconds, whole, wrong } from '../util/check.js'
 
-/** What the recorder does with one request instead of answering it normally. */
+/** How the recorder treats one request. */
 export type Step =
-  /** This answer, whatever was asked. */
+  /** Send this answer. */
   | { readonly status: number; readonly headers?: Readonly<Record<string, string>>; readonly body?: string }
-  /** Wait so many milliseconds, then answer normally. */
+  /** Wait for this many milliseconds, then answer normally. */
   | { readonly stall: number }
-  /** Destroy the socket with an RST before a byte is answered. */
+  /** Destroy the socket with an RST before any byte of the answer. */
   | { readonly reset: true }
-  /** So many events of a streamed answer, then the socket is closed; of a plain answer, the headers only. */
+  /** Close the socket after this many events of a streamed answer; after the headers of a plain one. */
   | { readonly cut: number }
-  /** Answer normally, with this text; `''` for none. */
+  /** Answer with this text; `''` for an empty answer. */
   | { readonly say: string }
-  /** Answer normally, with a call of this tool. */
+  /** Answer with a call of this tool. */
   | { readonly call: string; readonly arguments?: Readonly<Record<string, unknown>> }
 
-/** `times` answers with this status and an error that OpenAI's and Anthropic's clients understand. @default times 1 */
+/** `times` answers with this error status and a body that OpenAI's and Anthropic's clients understand. @default times 1 */
 export function fail(status: number, times: number = 1): readonly Step[] {
   if (!Number.isSafeInteger(status) || status < 400 || status > 599) wrong('`status` to be from 400 to 599', status)
   const step = answer(status, { 'content-type': 'application/json' }, errorBody(status, `Scripted ${status}`))
   return Array.from({ length: whole('times', times, 1) }, () => step)
 }
 
-/** One 429 that says, in its `retry-after`, to come back in so many seconds. */
+/** One 429 with this `retry-after`. */
 export function rateLimited(seconds: number): Step {
   if (!(Number.isFinite(seconds) && seconds >= 0)) wrong('`seconds` to be a number, 0 or more', seconds)
   const headers = { 'content-type': 'application/json', 'retry-after': String(seconds) }
-  return answer(429, headers, errorBody(429, `Come back in ${seconds} s`))
+  return answer(429, headers, errorBody(429, `Retry in ${seconds} s`))
 }
 
 /** One redirect to an absolute or relative URL. @default status 307 */
@@ -37,28 +37,28 @@ export function redirectTo(url: string | URL, status: number = 307): Step {
   return answer(status, { location: String(url) }, '')
 }
 
-/** One socket destroyed with an RST before a byte is answered. */
+/** One socket destroyed with an RST before any byte of the answer. */
 export function reset(): Step {
   return { reset: true }
 }
 
-/** One normal answer, so many milliseconds late. */
+/** One normal answer, delayed by `ms`. */
 export function stall(ms: number): Step {
   return { stall: milliseconds('ms', ms) }
 }
 
-/** One streamed answer that ends after so many events, by a closed socket. */
+/** One streamed answer that ends after `events` events, with a closed socket. */
 export function cut(events: number): Step {
   return { cut: whole('events', events) }
 }
 
-/** One normal answer with this text. */
+/** One answer with this text. */
 export function say(text: string): Step {
-  if (typeof text !== 'string') wrong('`text` to be a text', text)
+  if (typeof text !== 'string') wrong('`text` to be a string', text)
   return { say: text }
 }
 
-/** One normal answer that calls this tool. @default arguments {} */
+/** One answer that calls this tool. @default args {} */
 export function callTool(name: string, args: Readonly<Record<string, unknown>> = {}): Step {
   if (typeof name !== 'string' || name === '') wrong('`name` to be the name of a tool', name)
   return { call: name, arguments: args }

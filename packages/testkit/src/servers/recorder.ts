@@ -1,50 +1,50 @@
-import * as check from './check.js'
+import { type Completion, demandedTool } from '../protocol/api-format.js'
+import { words } from '../protocol/prompt.js'
+import * as check from '../util/check.js'
 import type { Listening } from './listen.js'
-import { type Completion, demandedTool } from './protocol/dialect.js'
-import { words } from './protocol/prompt.js'
-import { alreadySent, type Exchange, rest, serve } from './protocol/serve.js'
 import { Recorded, type RecordedRequest } from './requests.js'
+import { alreadySent, type Exchange, rest, serve } from './serve.js'
 import { checkedStep, type Step } from './steps.js'
 
 export interface RecorderOptions {
-  /** What `GET /v1/models` lists. A request may name any model; every one is answered. @default ['test-model'] */
+  /** The models that `GET /v1/models` lists. Requests for other models are answered too. @default ['test-model'] */
   readonly models?: readonly string[]
-  /** 0: a free one. Always on 127.0.0.1. @default 0 */
+  /** The port on 127.0.0.1; 0 for a free one. @default 0 */
   readonly port?: number
-  /** Only so many requests are kept, the newest; 0 keeps none. @default Infinity */
+  /** How many requests to keep: the newest ones. 0 keeps none. @default Infinity */
   readonly keepRequests?: number
 }
 
 /**
- * An LLM server that answers at once with a fixed text and keeps what it was sent.
+ * An LLM server that answers at once with a fixed text and records what it receives.
  *
- * It speaks OpenAI Chat Completions, Responses, Embeddings and Models (also under Azure's and Groq's paths) and
- * Anthropic Messages, plain and streamed. Every other path is answered 404 and is recorded too. A request that
- * demands a tool (`tool_choice`) is answered by a call of it.
+ * It serves OpenAI Chat Completions, Responses, Embeddings and Models (also on the paths of Azure and Groq) and
+ * Anthropic Messages, plain and streamed. Every other path gets a 404 and is recorded too. A request that forces a tool
+ * (`tool_choice`) is answered with a call of that tool.
  */
 export interface Recorder extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT`: what Anthropic's client takes as its base URL. */
+  /** `http://127.0.0.1:PORT`: the base URL for Anthropic's client. */
   readonly origin: string
-  /** `origin` and `/v1`: what OpenAI's client takes. */
+  /** `origin` followed by `/v1`: the base URL for OpenAI's client. */
   readonly baseURL: string
-  /** The requests so far, in the order in which they arrived whole. Live: it grows, and `clear` empties it. */
+  /** The requests so far, in the order in which they arrived completely. Live: it grows, and `clear` empties it. */
   readonly requests: readonly RecordedRequest[]
-  /** How many requests have arrived since the start or the last `clear`, kept or not. */
+  /** The number of requests since the start or the last `clear`, including those that were not kept. */
   readonly received: number
   /**
-   * The next requests are dealt with by these steps, one each, in order of arrival; after them, normally.
-   * Steps given later are added at the end. Throws a TypeError for what is no step.
+   * Applies these steps to the next requests, one each, in order of arrival; later requests are answered normally.
+   * Steps of a later call are added at the end. Throws a TypeError for a value that is not a step.
    */
   script(...steps: readonly (Step | readonly Step[])[]): void
-  /** Forgets all requests and all steps that are left. */
+  /** Forgets all requests and the remaining steps. */
   clear(): void
-  /** Ends every socket, idle ones and stalled answers included, and frees the port. */
+  /** Closes every socket, including idle ones and delayed answers, and frees the port. */
   close(): Promise<void>
 }
 
-const pieces: readonly string[] = ['Heard ', 'and ', 'recorded.']
+const pieces: readonly string[] = ['Received ', 'and ', 'recorded.']
 
-/** Starts a recorder. Rejects with a TypeError for bad options, and with the system's error when the port is taken. */
+/** Starts a recorder. Rejects with a TypeError for bad options, and with the system's error if the port is taken. */
 export async function startRecorder(options: RecorderOptions = {}): Promise<Recorder> {
   check.options(options)
   const keep = options.keepRequests ?? Number.POSITIVE_INFINITY
@@ -56,7 +56,7 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
 
   const listening: Listening = await serve({
     port: check.port(options.port ?? 0),
-    models: check.texts('models', options.models ?? ['test-model']),
+    models: check.strings('models', options.models ?? ['test-model']),
     before: (exchange) => {
       received += 1
       if (keep > 0) {
@@ -69,7 +69,7 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
       taken.set(exchange, step)
       return perform(step, exchange)
     },
-    complete: (ask, exchange) => completion(taken.get(exchange), demandedTool(ask.body), ask.prompt),
+    complete: (request, exchange) => completion(taken.get(exchange), demandedTool(request.body), request.prompt),
     cutAfter: (exchange) => {
       const step = taken.get(exchange)
       return step && 'cut' in step ? step.cut : undefined
@@ -98,7 +98,7 @@ export async function startRecorder(options: RecorderOptions = {}): Promise<Reco
 
 async function perform(step: Step, { incoming, closing }: Exchange): Promise<Response | undefined> {
   if ('status' in step) {
-    // A Response must not have a body with these; an empty text counts as one.
+    // The Response constructor rejects a body for these, even an empty string.
     const bodiless = step.status === 204 || step.status === 205 || step.status === 304
     const init = { status: step.status, ...(step.headers && { headers: step.headers }) }
     return new Response(bodiless ? null : (step.body ?? ''), init)

@@ -4,33 +4,41 @@ import { createAdaptorServer, type HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { type Context, Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
-import { type Listening, listen } from '../listen.js'
-import { type Ask, type Completion, type Dialect, type Event, errorBody, isObject, type Reply } from './dialect.js'
-import { model, modelList } from './models.js'
-import { promptText } from './prompt.js'
-import { routes } from './routes.js'
+import {
+  type ApiFormat,
+  type Completion,
+  type Event,
+  errorBody,
+  isObject,
+  type ModelRequest,
+  type Reply,
+} from '../protocol/api-format.js'
+import { model, modelList } from '../protocol/models.js'
+import { promptText } from '../protocol/prompt.js'
+import { routes } from '../protocol/routes.js'
+import { type Listening, listen } from './listen.js'
 
-/** A request that has arrived whole, before anything is answered. */
+/** A request that has arrived completely and is not answered yet. */
 export interface Exchange {
   readonly incoming: IncomingMessage
   readonly outgoing: ServerResponse
   readonly body: Uint8Array
-  /** Aborts when the server closes: whatever waits then stops waiting. */
+  /** Aborts when the server closes, so that nothing keeps waiting. */
   readonly closing: AbortSignal
 }
 
-/** What makes one LLM server different from another. */
+/** What differs between the servers of this package. */
 export interface Behaviour {
   readonly port: number
   readonly models: readonly string[]
-  /** Sees every request, whatever its path. A response given back is the answer; `alreadySent`: it was written by hand. */
+  /** Called for every request, on any path. A returned response is sent; `alreadySent` if it was sent already. */
   before?(exchange: Exchange): Promise<Response | undefined> | Response | undefined
-  complete(ask: Ask, exchange: Exchange): Promise<Completion> | Completion
-  /** So many events of a streamed answer, then the socket is destroyed. Absent or undefined: the whole answer. */
+  complete(request: ModelRequest, exchange: Exchange): Promise<Completion> | Completion
+  /** The number of events after which the socket of a streamed answer is closed; undefined for the whole answer. */
   cutAfter?(exchange: Exchange): number | undefined
 }
 
-/** The response to give back when the request was dealt with on the raw socket. */
+/** Returned by `before` when the answer was written to the raw socket. */
 export const alreadySent: Response = RESPONSE_ALREADY_SENT
 
 interface Env {
@@ -40,7 +48,7 @@ interface Env {
 
 let served = 0
 
-/** Starts a server that speaks every dialect of `routes.ts`. Rejects when the port is taken. */
+/** Starts a server with every path of `routes.ts`. Rejects if the port is taken. */
 export function serve(behaviour: Behaviour): Promise<Listening> {
   const closing = new AbortController()
   const app = new Hono<Env>()
@@ -54,8 +62,8 @@ export function serve(behaviour: Behaviour): Promise<Listening> {
     c.set('exchange', exchange)
     return next()
   })
-  for (const { path, dialect } of routes) app.post(path, (c) => answer(c, dialect, behaviour))
-  // Routers ask before they send anything.
+  for (const { path, format } of routes) app.post(path, (c) => answer(c, format, behaviour))
+  // Routers send health checks before they send requests.
   app.get('/health', (c) => c.body(null))
   for (const prefix of ['/v1', '/openai/v1', '/openai']) {
     app.get(`${prefix}/models`, (c) => c.json(modelList(behaviour.models)))
@@ -64,7 +72,7 @@ export function serve(behaviour: Behaviour): Promise<Listening> {
   app.notFound((c) => failure(c, 404, `Nothing is served at ${c.req.method} ${c.env.incoming.url}`))
   app.onError((error, c) => failure(c, 500, error.message))
 
-  // Without the switch the adaptor replaces the process's global Request and Response: not a server's to do.
+  // By default the adaptor replaces the global Request and Response of the process.
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server
   return listen(server, behaviour.port).then((listening) => ({
     ...listening,
@@ -75,33 +83,33 @@ export function serve(behaviour: Behaviour): Promise<Listening> {
   }))
 }
 
-async function answer(c: Context<Env>, dialect: Dialect, behaviour: Behaviour): Promise<Response> {
+async function answer(c: Context<Env>, format: ApiFormat, behaviour: Behaviour): Promise<Response> {
   const exchange = c.get('exchange')
   const body = parse(exchange.body)
   if (!isObject(body)) return failure(c, 400, 'The body is not a JSON object')
-  const ask: Ask = {
-    dialect,
+  const request: ModelRequest = {
+    format,
     body,
     model: typeof body.model === 'string' ? body.model : (c.req.param('deployment') ?? behaviour.models[0] ?? ''),
     stream: body.stream === true,
-    prompt: promptText(body, dialect.reads),
+    prompt: promptText(body, format.reads),
   }
-  const completion = await behaviour.complete(ask, exchange)
+  const completion = await behaviour.complete(request, exchange)
   served += 1
   const reply: Reply = {
     ...completion,
-    ask,
+    request,
     id: served.toString(36).padStart(12, '0'),
     created: Math.floor(Date.now() / 1000),
   }
   for (const [name, value] of Object.entries(completion.headers ?? {})) c.header(name, value)
 
   const cut = behaviour.cutAfter?.(exchange)
-  const events = ask.stream && dialect.events?.(reply)
+  const events = request.stream && format.events?.(reply)
   if (cut !== undefined) return cutShort(exchange, events || [], cut)
   if (events) return stream(c, events, reply.pace ?? 0, exchange.closing)
   await rest(reply.pieces.length * (reply.pace ?? 0), exchange.closing)
-  return c.json(dialect.plain(reply))
+  return c.json(format.plain(reply))
 }
 
 function stream(c: Context<Env>, events: Iterable<Event>, pace: number, closing: AbortSignal): Response {
@@ -114,7 +122,7 @@ function stream(c: Context<Env>, events: Iterable<Event>, pace: number, closing:
   })
 }
 
-/** By hand: only the raw response tells when an event has really left, so that exactly the promised ones arrive. */
+/** Writes to the raw response, which reports when an event has been sent, so that exactly `count` events arrive. */
 async function cutShort({ outgoing }: Exchange, events: Iterable<Event>, count: number): Promise<Response> {
   outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
   outgoing.flushHeaders()
@@ -128,7 +136,7 @@ async function cutShort({ outgoing }: Exchange, events: Iterable<Event>, count: 
   return alreadySent
 }
 
-/** Nothing at all for no time: even a timer of 0 ms would cost a turn of the event loop and about a millisecond. */
+/** Waits. Returns at once for 0 ms, where a timer would take about a millisecond. */
 export async function rest(ms: number, closing: AbortSignal): Promise<void> {
   if (ms > 0) await sleep(ms, undefined, { signal: closing })
 }

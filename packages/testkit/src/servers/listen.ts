@@ -1,19 +1,19 @@
 import type { Server } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 
-/** A server that listens, and how to end it. */
+/** A listening server. */
 export interface Listening {
   readonly origin: string
-  /** Counts the sockets from 1, in the order in which they were opened. */
+  /** The number of a socket, counted from 1 in the order in which they were opened. */
   connection(socket: Socket): number
   /** Ends every socket, idle or not, and frees the port. Later calls wait for the first. */
   close(): Promise<void>
 }
 
-/** Long enough that a busy test never meets a socket in the moment of its being closed for idleness. */
+/** Long enough that a slow test never reuses a socket while the server closes it as idle. */
 const keepAliveTimeout = 60_000
 
-/** Listens on the loopback interface, never on another. Rejects with the system's error when the port is taken. */
+/** Listens on the loopback interface only. Rejects with the system's error if the port is taken. */
 export async function listen(server: Server, port: number): Promise<Listening> {
   const connections = new WeakMap<Socket, number>()
   let opened = 0
@@ -21,7 +21,7 @@ export async function listen(server: Server, port: number): Promise<Listening> {
   server.on('connection', (socket) => {
     opened += 1
     connections.set(socket, opened)
-    // Nagle's algorithm would hold back small events, and with them the first token.
+    // Nagle's algorithm would delay small events, and so the first token.
     socket.setNoDelay(true)
   })
   await new Promise<void>((resolve, reject) => {

@@ -1,46 +1,46 @@
 import { Agent, createServer, type ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { createProxyServer } from 'httpxy'
-import * as check from './check.js'
+import { errorBody } from '../protocol/api-format.js'
+import * as check from '../util/check.js'
 import { listen } from './listen.js'
 import { type Policy, picker } from './pick.js'
-import { errorBody } from './protocol/dialect.js'
 
-/** One server to balance over: a `Replica` and a `Recorder` with a name are such. */
+/** A server to balance over, such as a `Replica`, or a `Recorder` with a name. */
 export interface Target {
-  /** What it is hashed by: give names of your own, and a key finds the same target whatever its port. */
+  /** Hashed together with the key. With a name that does not contain the port, a key finds the same target in every run. */
   readonly name: string
   readonly origin: string
 }
 
 export interface BalancerOptions {
-  /** At least one; an origin alone is its own name. */
+  /** At least one. A string is an origin that is also its own name. */
   readonly targets: readonly (Target | string)[]
   readonly policy: Policy
-  /** For all that is random, a whole number. @default 1 */
+  /** The seed of random choices, a whole number. @default 1 */
   readonly seed?: number
-  /** 0: a free one. Always on 127.0.0.1. @default 0 */
+  /** The port on 127.0.0.1; 0 for a free one. @default 0 */
   readonly port?: number
 }
 
 /**
- * A reverse proxy: it hands each request to one target and streams the answer back, changing neither.
+ * A reverse proxy: it forwards each request to one target and streams the answer back, changing neither.
  *
- * It knows nothing of the health of its targets and never tries a second one: a target that cannot be reached is a 502,
- * a target that breaks off in its answer breaks off the answer.
+ * It has no health checks and never tries a second target: if a target cannot be reached, it answers 502; if a target
+ * breaks off its answer, so does the balancer.
  */
 export interface Balancer extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT`: what Anthropic's client takes as its base URL. */
+  /** `http://127.0.0.1:PORT`: the base URL for Anthropic's client. */
   readonly origin: string
-  /** `origin` and `/v1`: what OpenAI's client takes. */
+  /** `origin` followed by `/v1`: the base URL for OpenAI's client. */
   readonly baseURL: string
-  /** How many requests each target got so far, by name. A copy: it does not change. */
+  /** The number of requests that each target got so far, by name; a copy. */
   counts(): ReadonlyMap<string, number>
-  /** Ends every socket, on both sides, and frees the port. The targets go on. */
+  /** Closes every socket, on both sides, and frees the port. The targets keep running. */
   close(): Promise<void>
 }
 
-/** Starts a balancer. Rejects with a TypeError for bad options, and with the system's error when the port is taken. */
+/** Starts a balancer. Rejects with a TypeError for bad options, and with the system's error if the port is taken. */
 export async function startBalancer(options: BalancerOptions): Promise<Balancer> {
   check.options(options)
   const targets = checkedTargets(options.targets)
@@ -52,7 +52,7 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
     if (response && !(response instanceof Socket)) unreachable(response, error)
   })
   proxy.on('proxyRes', (answer, _request, response) => {
-    // The proxy pipes, and a pipe does not end when its source breaks off: the client would wait for ever.
+    // The proxy pipes, and a pipe does not end when its source breaks off: the client would wait forever.
     answer.once('error', () => response.destroy())
   })
 

@@ -1,63 +1,63 @@
-/** One request to a model, as all dialects see it. */
-export interface Ask {
-  readonly dialect: Dialect
+/** One request to a model, independent of the format of its API. */
+export interface ModelRequest {
+  readonly format: ApiFormat
   readonly body: Body
   readonly model: string
   readonly stream: boolean
-  /** All that the model reads, in the order in which it reads it: tools, then system prompt, then messages. */
+  /** Everything that the model reads, in this order: tools, system prompt, messages. */
   readonly prompt: string
 }
 
-/** What the model says, before it is put into a dialect. */
+/** The answer of the model, before it is written in the format of an API. */
 export interface Completion {
-  /** The text; each piece becomes an event of its own in a streamed answer. */
+  /** The text, in pieces; a streamed answer has one event for each. */
   readonly pieces: readonly string[]
-  /** Present: the model calls this tool after its text. */
+  /** If present, the model calls this tool after its text. */
   readonly call?: { readonly name: string; readonly arguments: string }
   readonly usage: Usage
-  /** Milliseconds before each piece of a streamed answer; a plain one waits for all of them. Default: 0. */
+  /** Milliseconds before each piece of a streamed answer; a plain answer waits for their sum. @default 0 */
   readonly pace?: number
   /** Headers added to the answer. */
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** Tokens of one request. `input` counts the cached ones, whatever a dialect makes of it. */
+/** Tokens of one request. `input` includes the cached ones, also where the format of the API excludes them. */
 export interface Usage {
   readonly input: number
   readonly cached: number
   readonly output: number
 }
 
-/** A completion with what every dialect writes around it. */
+/** A completion, with the fields that every format adds. */
 export interface Reply extends Completion {
-  readonly ask: Ask
-  /** Unique in the process; a dialect puts its own prefix before it. */
+  readonly request: ModelRequest
+  /** Unique in this process; each format adds its own prefix. */
   readonly id: string
   /** Seconds since 1970. */
   readonly created: number
 }
 
-/** One server-sent event. `piece`: it carries text of the model, and is paced. */
+/** One server-sent event. `piece` marks an event with text of the model, before which `pace` is waited. */
 export interface Event {
   readonly event?: string
   readonly data: string
   readonly piece?: true
 }
 
-/** How one API writes the same things. */
-export interface Dialect {
+/** The format of one API. */
+export interface ApiFormat {
   /** The fields of a request that the model reads, in the order in which it reads them. */
   readonly reads: readonly string[]
   /** The body of a plain answer. */
   plain(reply: Reply): object
-  /** The events of a streamed answer. Absent: the API has none, and answers plainly. */
+  /** The events of a streamed answer. Absent if the API does not stream. */
   events?(reply: Reply): Iterable<Event>
 }
 
 /** The JSON object in a request. */
 export type Body = Readonly<Record<string, unknown>>
 
-/** The name of the tool that a request demands, by name or as the only way to go on. */
+/** The tool that `tool_choice` forces the model to call; the first one where it forces any. */
 export function demandedTool(body: Body): string | undefined {
   const choice = body.tool_choice
   if (choice === 'required') return toolName(first(body.tools))
@@ -77,7 +77,7 @@ export function isObject(value: unknown): value is Body {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** What an error looks like to OpenAI's clients and to Anthropic's at once. */
+/** An error body that OpenAI's clients and Anthropic's both understand. */
 export function errorBody(status: number, message: string): string {
   return JSON.stringify({
     type: 'error',

@@ -2,19 +2,19 @@ import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { uniformInt } from 'pure-rand/distribution/uniformInt'
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus'
-import { wrong } from './check.js'
+import { wrong } from '../util/check.js'
 
 /**
- * Who gets a request. `{ header }`: rendezvous hashing of that header's value over the names of the targets, so equal
- * values meet the same target, and a target that comes or goes moves only its own share. A request without the header
- * goes to a random target, as with Caddy's `lb_policy header`: a turn in order would fall in step with the callers.
+ * Which target gets a request. `{ header }` is rendezvous hashing of that header's value over the names of the targets:
+ * equal values reach the same target, and adding or removing a target moves only its own share. A request without the
+ * header goes to a random target, as with Caddy's `lb_policy header`; a fixed order could match the callers' own order.
  */
 export type Policy = 'round-robin' | 'random' | { readonly header: string }
 
-/** Picks one of `count` things. */
+/** Returns the index of the target. */
 export type Pick = (request: IncomingMessage) => number
 
-/** The policy as a function, or a TypeError. */
+/** Returns the policy as a function; throws a TypeError for an unknown policy. */
 export function picker(policy: unknown, names: readonly string[], seed: number): Pick {
   const generator = xoroshiro128plus(seed)
   const random: Pick = () => uniformInt(generator, 0, names.length - 1)
@@ -33,7 +33,7 @@ export function picker(policy: unknown, names: readonly string[], seed: number):
   }
 }
 
-/** The index of the name that scores highest together with the value. */
+/** Rendezvous hashing: the index of the name whose hash with the value is the highest. */
 export function rendezvous(names: readonly string[], value: string): number {
   let best = 0
   let highest = ''
