@@ -125,10 +125,10 @@ describe.each(seams)('$name', (seam) => {
     const evidence = { retryHeaders: ['x-retries', 'x-fallbacks'] }
     const gateway = { name: 'counting', headers: ['x-session-id'], evidence }
     raw.script(
-      ['x-retryHeaders: 2', 'x-fallbacks: 12345'],
-      ['x-retryHeaders: 2', 'x-fallbacks: 1', 'x-fallbacks: 1'],
-      ['x-retryHeaders: 2', 'x-fallbacks: 1'],
-      ['x-retryHeaders: 2'],
+      ['x-retries: 2', 'x-fallbacks: 12345'],
+      ['x-retries: 2', 'x-fallbacks: 1', 'x-fallbacks: 1'],
+      ['x-retries: 2', 'x-fallbacks: 1'],
+      ['x-retries: 2'],
     )
     await listening(seam, raw.origin, { gateway, session: new Session(freshId()) }, async ({ call, outcomes }) => {
       for (let turn = 0; turn < 4; turn++) await call()

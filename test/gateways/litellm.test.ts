@@ -237,7 +237,7 @@ for (const program of [litellm, litellmNewer]) {
         const edit = (config: string): string =>
           config.replace('general_settings:\n', '$&  missing_session_id: reject\n')
         await using own = await startRecordingFleet(program, { edit })
-        const strict = { name: 'litellm-strict', headers: ['x-litellm-session-id'], strict: true }
+        const strict = { name: 'litellm-strict', headers: ['x-litellm-session-id'], requiresKey: true }
         for (const speaker of own.speakers({ gateway: strict })) {
           const each = conversation(speaker, { replicaIn })
           await each.turn()

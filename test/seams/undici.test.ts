@@ -175,7 +175,7 @@ describe.each([
     })
 
     it('of the lane of a sidecar with a bound session', async () => {
-      const gateway = { name: 'strict', headers: ['x-session-id', 'x-litellm-session-id'], strict: true }
+      const gateway = { name: 'strict', headers: ['x-session-id', 'x-litellm-session-id'], requiresKey: true }
       const session = new Session(KEY)
       home.script({ status: 307, headers: { location: `${foreign.origin}/v1/away` } })
       const agent = new u.Agent().compose(affinityInterceptor({ origins: home.origin, gateway, session }))
