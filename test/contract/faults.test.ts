@@ -94,7 +94,7 @@ it('says so once, however often it happens, and names no id, key or URL', async 
   process.on('warning', listen)
   vi.resetModules()
   const fresh = await import('llm-affinity')
-  fault.in = 'stampOf'
+  fault.in = 'stampFor'
   const send = fresh.affinityFetch()
   for (let i = 0; i < 3; i++) {
     await fresh.runWithSession('conversation-42', () => send(`${server.origin}/v1/models`))
