@@ -39,7 +39,7 @@ export interface Measured {
 }
 
 /** The name that every experiment gives to a second arm that does exactly what another does: the noise. */
-export const AGAIN = 'again'
+const AGAIN = 'again'
 
 export async function measure(experiment: Experiment, effort: Effort): Promise<Measured> {
   const arms = Object.entries(experiment.arms)

@@ -13,7 +13,7 @@ const RESAMPLES = 1000
  * `statistic` of all rounds, with a percentile bootstrap of it: whole rounds are drawn anew, with replacement, so that
  * what was measured side by side stays together. Medians have no simpler interval once one is divided by another.
  */
-export function estimate(rounds: number, statistic: (rounds: readonly number[]) => number): Estimate {
+function estimate(rounds: number, statistic: (rounds: readonly number[]) => number): Estimate {
   const all = Array.from({ length: rounds }, (_, i) => i)
   const drawn = Array.from({ length: RESAMPLES }, () => statistic(all.map(() => Math.floor(Math.random() * rounds))))
   return { ratio: statistic(all), low: quantile(drawn, 0.025), high: quantile(drawn, 0.975) }

@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers'
 import { NAMES } from '../support/wire.ts'
 import { isSignedWith } from './sigv4.ts'
 
-export const SECRET = 'secret'
+const SECRET = 'secret'
 
 export interface Received {
   /** Whom the request was made for, by its body. */

@@ -41,7 +41,7 @@ const undici = (version: string, waitsOverTLS: boolean): Client[] => [
 const sdk = { reach: 'all', redirects: true, retries: true } as const
 const extraOnHttp = { isExtra: true, isHttp: true, reach: 'all' } as const
 
-export const clients: readonly Client[] = [
+const clients: readonly Client[] = [
   { name: 'the built-in fetch', reach: 'all', redirects: true },
   ...undici('undici7', false),
   ...undici('undici', true),

@@ -126,7 +126,7 @@ function skip(reason: string): void {
 }
 
 /** What is wrong with a request that arrived at an origin that is named, or undefined. */
-export function faultAtHome({ id, keys }: Received, reach: Client['reach']): string | undefined {
+function faultAtHome({ id, keys }: Received, reach: Client['reach']): string | undefined {
   const [key] = keys
   if (key === undefined) return id.startsWith('conversation') && reach === 'all' ? `${id} without a key` : undefined
   if (keys.length !== NAMES.length) return `${id} with ${keys.length} headers`

@@ -23,12 +23,14 @@ const collect: () => void = runInNewContext('gc')
 describe('a response', () => {
   it('is the same object, with nothing more to be seen on it', async () => {
     const response = new Response(TEXT)
-    const body = response.body
+    const body = bodyOf(response)
+    // Node 22 keeps its own state there, under symbols.
+    const enumerable = (of: object) => Reflect.ownKeys(of).filter((key) => Object.hasOwn({ ...of }, key))
+    const keys = [response, body].map(enumerable)
     void readUsage(response)
     expect(response.body).toBe(body)
+    expect([response, body].map(enumerable)).toEqual(keys)
     expect(Object.keys(response)).toEqual([])
-    expect(Object.keys(bodyOf(response))).toEqual([])
-    expect({ ...response }).toEqual({})
     expect(response).toBeInstanceOf(Response)
   })
 

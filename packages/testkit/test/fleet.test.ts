@@ -149,12 +149,17 @@ test('names a wrong argument', async () => {
 
 /** A balancer over recorders called A, B and C. */
 async function three(policy: Parameters<typeof startBalancer>[0]['policy'], seed = 1, count = 3) {
-  const stack = new AsyncDisposableStack()
+  // Node 22 has no AsyncDisposableStack.
+  const opened: AsyncDisposable[] = []
+  const open = <Opened extends AsyncDisposable>(one: Opened): Opened => {
+    opened.unshift(one)
+    return one
+  }
   const targets = await Promise.all(
-    ['A', 'B', 'C'].slice(0, count).map(async (name) => ({ name, recorder: stack.use(await startRecorder()) })),
+    ['A', 'B', 'C'].slice(0, count).map(async (name) => ({ name, recorder: open(await startRecorder()) })),
   )
   const named = targets.map(({ name, recorder }) => ({ name, origin: recorder.origin }))
-  const balancer = stack.use(await startBalancer({ targets: named, policy, seed }))
+  const balancer = open(await startBalancer({ targets: named, policy, seed }))
   let sent = 0
   return {
     counts: balancer.counts,
@@ -164,6 +169,8 @@ async function three(policy: Parameters<typeof startBalancer>[0]['policy'], seed
     get: async (headers: Record<string, string> = {}) => {
       await (await fetch(`${balancer.origin}/${sent++}`, { headers })).text()
     },
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: async () => {
+      for (const one of opened) await one[Symbol.asyncDispose]()
+    },
   }
 }

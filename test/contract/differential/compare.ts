@@ -9,7 +9,7 @@ import type { AnyFetch, Maker } from './makers.ts'
 import { run, type Seen } from './run.ts'
 import type { Arrived } from './servers.ts'
 
-export const KEY = 'conversation-42'
+const KEY = 'conversation-42'
 
 type Options = NonNullable<Parameters<typeof affinityFetch>[0]>
 const BODY = { field: 'prompt_cache_key', paths: ['/chat/completions'] }

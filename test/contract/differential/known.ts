@@ -26,7 +26,7 @@ const ODD = [
 const STREAM = /stream|Readable|generator/
 const ABROAD = ['away', 'same, then away', 'away and back', 'away, then on there', 'without a scheme']
 
-export const KNOWN: readonly Known[] = [
+const KNOWN: readonly Known[] = [
   {
     why: 'each hop that is followed by hand is a fetch of its own to the performance timeline',
     facets: ['timing'],

@@ -8,7 +8,7 @@ import { type Script, scriptOf } from './script.ts'
 import type { StackShape } from './stack.ts'
 
 /** Who a call is made for: a session, a session's side call, or nobody. */
-export type Caller = 'session' | 'side' | 'nobody'
+type Caller = 'session' | 'side' | 'nobody'
 
 export interface CallShape {
   readonly caller: Caller

@@ -6,7 +6,7 @@ import type { Random } from './random.ts'
  */
 export type Place = 'home' | 'other' | 'foreign' | 'alias' | 'scheme'
 
-export interface Answer {
+interface Answer {
   readonly status: number
   /** The step that a redirect leads to. */
   readonly to?: number

@@ -5,7 +5,7 @@ import type { Random } from './random.ts'
 import { lookup, type Origins, type Scheme, type Servers } from './servers.ts'
 
 /** What is at the bottom of a stack. */
-export type Base = 'Agent' | 'RetryAgent' | 'RetryAgent above' | 'ProxyAgent' | 'ProxyAgent, tunnel'
+type Base = 'Agent' | 'RetryAgent' | 'RetryAgent above' | 'ProxyAgent' | 'ProxyAgent, tunnel'
 
 export interface StackShape {
   readonly base: Base

@@ -26,7 +26,7 @@ async function all(stream: AsyncIterable<unknown>): Promise<unknown> {
   return events
 }
 
-export const apis = {
+const apis = {
   chat: (...to) => openai(...to).chat.completions.create({ model, messages: user }),
   'chat, streamed': async (...to) =>
     all(await openai(...to).chat.completions.create({ model, messages: user, stream: true })),

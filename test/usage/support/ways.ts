@@ -10,7 +10,7 @@ export const bodyOf = (response: Response): ReadableStream<Uint8Array> => {
   return response.body
 }
 const nameOf = (error: unknown): string => (error instanceof Error ? error.name : String(error))
-export const failure = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'none', nameOf)
+const failure = (promise: Promise<unknown>): Promise<string> => promise.then(() => 'none', nameOf)
 async function readParts(stream: ReadableStream<Uint8Array>): Promise<Uint8Array[]> {
   const parts: Uint8Array[] = []
   const reader = stream.getReader()
