@@ -8,8 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { packages } from './pinned.ts'
 
 const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'))
-const [pnpm = ''] =
-  /pnpm@[\d.]+/.exec(read(fileURLToPath(new URL('../../package.json', import.meta.url))).scripts.test) ?? []
+const pnpm: string = read(fileURLToPath(new URL('../../package.json', import.meta.url))).packageManager
 
 /** Packs the built packages and unpacks them into the projects' node_modules. */
 export function installPacked(projects: readonly string[]): void {
