@@ -1,4 +1,4 @@
-// Writes the table of docs/gateways/README.md from the rows themselves: `pnpm gateways:table`.
+// Writes the table in docs/gateways/README.md from the entries of the gateway table: `pnpm gateways:table`.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -9,38 +9,39 @@ import { type GatewayName, gateways } from '../../packages/llm-affinity/src/gate
 
 export const page: string = fileURLToPath(new URL('../../docs/gateways/README.md', import.meta.url))
 
-/** Pages of gateways that need no row of their own, and the row that serves there. */
+/** Pages of gateways without an entry of their own, and the entry that their clients use. */
 export const recipes: ReadonlyMap<string, GatewayName> = new Map(
   (['agentgateway', 'apisix', 'kong', 'kthena'] as const).map((name) => [name, 'generic']),
 )
 
 const MARKED = /(<!-- table -->\n)[\s\S]*?(<!-- \/table -->)/
 
-/** The page with its table as the rows are now. */
+/** The text of the page with an up-to-date table. */
 export function withTable(text: string): string {
   const known = new Map<string, Source>(Object.entries(sources))
-  const lines = [...gateways.values()].map((row) => lineOf(row, known.get(row.name)))
+  const lines = [...gateways.values()].map((gateway) => lineOf(gateway, known.get(gateway.name)))
   const head = [
     'gateway',
     'sends',
-    'known by host',
-    'a pin is for',
-    'the answer says',
-    'a `hit` rests on',
-    'sure',
-    'source',
+    'recognised hosts',
+    'pins per',
+    'response headers',
+    '`hit` is based on',
+    'known from',
+    'reference',
   ]
   const table = [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
   return text.replace(MARKED, (_, open, close) => `${open}${table}\n${close}`)
 }
 
-function lineOf(row: Gateway, source: Source | undefined): string[] {
+function lineOf(gateway: Gateway, source: Source | undefined): string[] {
+  const { name, hosts = [], headers, body, pinsPerModel, evidence = {} } = gateway
   return [
-    existsSync(join(dirname(page), `${row.name}.md`)) ? `[\`${row.name}\`](${row.name}.md)` : code(row.name),
-    sends(row),
-    row.hosts?.map(code).join(', ') ?? '',
-    row.headers.length === 0 && row.body === undefined ? '' : row.pinsPerModel ? 'session and model' : 'session',
-    says(row.evidence ?? {}),
+    existsSync(join(dirname(page), `${name}.md`)) ? `[\`${name}\`](${name}.md)` : code(name),
+    sends(gateway),
+    hosts.map(code).join(', '),
+    headers.length === 0 && body === undefined ? '' : pinsPerModel ? 'session and model' : 'session',
+    responseHeaders(evidence),
     source?.hit ?? '',
     source?.sure ?? '',
     source?.from.join('; ') ?? '',
@@ -50,17 +51,18 @@ function lineOf(row: Gateway, source: Source | undefined): string[] {
 function sends({ headers, parent, body, keyPattern, requiresKey }: Gateway): string {
   const parts = headers.map(code)
   if (parent !== undefined) parts.push(`${code(parent)}: the parent’s key`)
-  if (body !== undefined) parts.push(`body ${code(body.field)} at ${body.paths.map(code).join(', ')}`)
-  if (keyPattern !== undefined) parts.push(`keys that match ${code(keyPattern.source)}, others hashed`)
-  if (requiresKey) parts.push('also for sidecars, a key of their own')
+  if (body !== undefined) parts.push(`body field ${code(body.field)} on ${body.paths.map(code).join(', ')}`)
+  if (keyPattern !== undefined) parts.push(`keys that do not match ${code(keyPattern.source)} are hashed`)
+  if (requiresKey) parts.push('side calls carry a key of their own')
   return parts.join('; ') || 'nothing'
 }
 
-function says({ outcome, backend = [], source, echo, retryHeaders = [], failureHeaders = [] }: Evidence): string {
-  const said = { outcome, backend, source, echo, tries: retryHeaders, 'failed tries': failureHeaders }
-  return Object.entries(said)
-    .map(([what, names]) => [what, [names ?? []].flat().map(code).join(', ')])
-    .flatMap(([what, names]) => (names === '' ? [] : [`${what}: ${names}`]))
+function responseHeaders(evidence: Evidence): string {
+  const { outcome, backend, source, echo, retryHeaders, failureHeaders } = evidence
+  const roles = { outcome, backend, source, echo, retries: retryHeaders, 'failed attempts': failureHeaders }
+  return Object.entries(roles)
+    .map(([role, names = []]) => [role, [names].flat().map(code).join(', ')])
+    .flatMap(([role, names]) => (names === '' ? [] : [`${role}: ${names}`]))
     .join('; ')
 }
 
