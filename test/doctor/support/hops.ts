@@ -17,11 +17,15 @@ export interface HopOptions {
   readonly answers?: (headers: Readonly<Record<string, string>>) => Readonly<Record<string, string>>
 }
 
+// They belong to one connection, not to the request.
+const HOP_BY_HOP: ReadonlySet<string> = new Set(['connection', 'keep-alive', 'transfer-encoding'])
+
 /** A hop before a gateway, which may drop what it does not know. */
 export async function startHop({ to, passes = () => true, answers = (headers) => headers }: HopOptions): Promise<Hop> {
   const pass = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const body = await text(incoming)
-    const headers = Object.fromEntries(Object.entries(incoming.headers).filter(([name]) => passes(name)))
+    const passed = Object.entries(incoming.headers).filter(([name]) => passes(name) && !HOP_BY_HOP.has(name))
+    const headers = Object.fromEntries(passed)
     const onward = request(to(incoming, body) + incoming.url, { method: incoming.method, headers }, (answer) => {
       const plain = Object.entries(answer.headers).map(([name, value]) => [name, String(value)] as const)
       outgoing.writeHead(answer.statusCode ?? 502, answers(Object.fromEntries(plain)))

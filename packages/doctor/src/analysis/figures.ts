@@ -1,15 +1,10 @@
 import { median } from 'simple-statistics'
 import type { Arm, Call } from '../client/calls.js'
 import type { BackendIdentifier } from './backend-identifier.js'
-import { type LineageStep, lineages } from './lineage.js'
+import type { CacheReading } from './cache-steps.js'
+import type { Share } from './evidence.js'
 
-/** Of so many, so many did. */
-export interface Share {
-  readonly count: number
-  readonly total: number
-}
-
-/** What became of one arm. What is absent could not be seen: that is not zero. */
+/** What was observed in one arm. An absent figure could not be observed: that is not zero. */
 export interface Figures {
   readonly calls: number
   readonly failed: number
@@ -20,99 +15,64 @@ export interface Figures {
   readonly sameBackend?: Share
   /** Later turns whose cache had seen the turn before, by `cached_tokens`. */
   readonly foundCache?: Share
-  /** The most lineages that one conversation's `cached_tokens` have. */
-  readonly lineages?: number
-  /** Of the prompt tokens of later turns, from 0 to 1: how many were cached. */
+  /** The cached share of the prompt tokens of later turns, from 0 to 1. */
   readonly cachedShare?: number
   readonly promptTokens?: number
   /** Milliseconds to the first token, medians. */
   readonly ttftFirst?: number
   readonly ttftLater?: number
-  /** What the gateway itself said of its pins, in its own words. */
+  /** How often the gateway reported each outcome and each source of its pins, in its own format. */
   readonly pinOutcomes?: Readonly<Record<string, number>>
   readonly pinSources?: Readonly<Record<string, number>>
 }
 
-export function figuresOf(
-  all: readonly Call[],
-  arm: Arm,
-  sight: BackendIdentifier | undefined,
-  words: PinHeaders = {},
-): Figures {
-  const calls = all.filter((call) => call.arm === arm)
-  const well = calls.filter(({ answer }) => answer.fault === undefined)
-  const talks = [...Map.groupBy(well, ({ conversation }) => conversation).values()].map(inOrder)
-  const later = well.filter(({ turn }) => turn > 1)
-  const isSeen = hasCache(all)
-  const descents = isSeen ? talks.map(lineages) : []
-  const counted = (isSeen ? later : []).flatMap(({ answer: { promptTokens, cachedTokens } }) =>
-    promptTokens !== undefined && cachedTokens !== undefined ? [{ promptTokens, cachedTokens }] : [],
-  )
-  const prompted = sum(counted.map(({ promptTokens }) => promptTokens))
-  const cached = sum(counted.map(({ cachedTokens }) => cachedTokens))
-  const spent = well.flatMap(({ answer }) => answer.promptTokens ?? [])
-  return {
-    calls: calls.length,
-    failed: calls.length - well.length,
-    conversations: new Set(calls.map(({ conversation }) => conversation)).size,
-    ...(sight && optional('backends', tally(well.map(({ answer }) => sight.backendOf(answer))))),
-    ...(sight &&
-      optional(
-        'sameBackend',
-        shareOfSteps(talks, (before, call) => sameBackend(sight, before, call)),
-      )),
-    ...optional(
-      'foundCache',
-      shareOfSteps(descents, (before, descent) => before.lineage === descent.lineage),
-    ),
-    ...optional('lineages', most(descents)),
-    ...(prompted > 0 && { cachedShare: cached / prompted }),
-    ...(spent.length > 0 && { promptTokens: sum(spent) }),
-    ...optional('ttftFirst', medianOf(well.filter(({ turn }) => turn === 1).map(({ answer }) => answer.ttft))),
-    ...optional('ttftLater', medianOf(later.map(({ answer }) => answer.ttft))),
-    ...optional('pinOutcomes', tallyHeader(well, words.outcome)),
-    ...optional('pinSources', tallyHeader(well, words.source)),
-  }
-}
-
-// Servers without a cache, and those that do not report theirs, say 0 of every call, and a cache that is too small says
-// hardly more. Only where some turn was found again is the absence of others a figure.
-function hasCache(all: readonly Call[]): boolean {
-  const talks = Map.groupBy(all, ({ arm, conversation }) => `${arm} ${conversation}`)
-  return [...talks.values()].some((calls) => {
-    const descents = lineages(inOrder(calls))
-    return new Set(descents.map(({ lineage }) => lineage)).size < descents.length
-  })
-}
-
-/** The headers in which a gateway speaks of its pins. */
+/** The headers in which a gateway reports on its pins. */
 export interface PinHeaders {
   readonly outcome?: string | undefined
   readonly source?: string | undefined
 }
 
-/** The turns of a conversation that were answered, in order. */
-export function inOrder(calls: readonly Call[]): Call[] {
-  return calls.toSorted((a, b) => a.turn - b.turn)
+/** What the figures are computed from. */
+export interface FiguresInput {
+  readonly calls: readonly Call[]
+  readonly identifier?: BackendIdentifier | undefined
+  readonly caches: CacheReading
+  readonly sameBackend?: Share | undefined
+  readonly pinHeaders?: PinHeaders
 }
 
-function sameBackend(sight: BackendIdentifier, before: Call, call: Call): boolean | undefined {
-  const [from, to] = [sight.backendOf(before.answer), sight.backendOf(call.answer)]
-  return from === undefined || to === undefined ? undefined : from === to
-}
-
-function shareOfSteps<Step extends Call | LineageStep>(
-  talks: readonly (readonly Step[])[],
-  did: (before: Step, step: Step) => boolean | undefined,
-): Share | undefined {
-  const all = talks.flatMap((talk) => talk.slice(1).map((step, at) => did(talk[at] as Step, step)))
-  const known = all.filter((each) => each !== undefined)
-  return known.length === 0 ? undefined : { count: known.filter(Boolean).length, total: known.length }
-}
-
-function most(descents: readonly (readonly LineageStep[])[]): number | undefined {
-  const counts = descents.flatMap((talk) => (talk.length === 0 ? [] : [Math.max(...talk.map((each) => each.lineage))]))
-  return counts.length === 0 ? undefined : Math.max(...counts)
+/** The figures of one arm. */
+export function figuresOf(
+  arm: Arm,
+  { calls: all, identifier, caches, sameBackend, pinHeaders = {} }: FiguresInput,
+): Figures {
+  const calls = all.filter((call) => call.arm === arm)
+  const answered = calls.filter(({ answer }) => answer.fault === undefined)
+  const later = answered.filter(({ turn }) => turn > 1)
+  const steps = caches.steps.filter(({ call }) => call.arm === arm)
+  // Servers without a cache report 0 for every call, as do those that do not report theirs.
+  const isCacheVisible = caches.problem === undefined || caches.problem === 'too-coarse'
+  const counted = (isCacheVisible ? later : []).flatMap(({ answer: { promptTokens, cachedTokens } }) =>
+    promptTokens !== undefined && cachedTokens !== undefined ? [{ promptTokens, cachedTokens }] : [],
+  )
+  const prompted = sum(counted.map(({ promptTokens }) => promptTokens))
+  const cached = sum(counted.map(({ cachedTokens }) => cachedTokens))
+  const spent = answered.flatMap(({ answer }) => answer.promptTokens ?? [])
+  const found = { count: steps.filter((step) => step.found).length, total: steps.length }
+  return {
+    calls: calls.length,
+    failed: calls.length - answered.length,
+    conversations: new Set(calls.map(({ conversation }) => conversation)).size,
+    ...(identifier && optional('backends', tally(answered.map(({ answer }) => identifier.backendOf(answer))))),
+    ...optional('sameBackend', sameBackend),
+    ...optional('foundCache', caches.problem === undefined && found.total > 0 ? found : undefined),
+    ...(prompted > 0 && { cachedShare: cached / prompted }),
+    ...(spent.length > 0 && { promptTokens: sum(spent) }),
+    ...optional('ttftFirst', medianOf(answered.filter(({ turn }) => turn === 1).map(({ answer }) => answer.ttft))),
+    ...optional('ttftLater', medianOf(later.map(({ answer }) => answer.ttft))),
+    ...optional('pinOutcomes', tallyHeader(answered, pinHeaders.outcome)),
+    ...optional('pinSources', tallyHeader(answered, pinHeaders.source)),
+  }
 }
 
 function tallyHeader(calls: readonly Call[], header: string | undefined): Record<string, number> | undefined {

@@ -30,19 +30,22 @@ const uniqueHeaders: ReadonlyMap<string, Gateway> = ownHeaders()
 
 function ownHeaders(): Map<string, Gateway> {
   const readers = new Map<string, Gateway[]>()
-  for (const row of gateways.values()) {
-    const { outcome, backend, source, model } = row.evidence ?? {}
+  for (const entry of gateways.values()) {
+    const { outcome, backend, source, model } = entry.evidence ?? {}
     for (const name of [outcome, backend, source, model].flat()) {
-      if (name !== undefined) readers.set(name, [...(readers.get(name) ?? []), row])
+      if (name !== undefined) readers.set(name, [...(readers.get(name) ?? []), entry])
     }
   }
-  return new Map([...readers].flatMap(([name, [row, ...others]]) => (row && others.length === 0 ? [[name, row]] : [])))
+  return new Map(
+    [...readers].flatMap(([name, [entry, ...others]]) => (entry && others.length === 0 ? [[name, entry]] : [])),
+  )
 }
 
 /** The gateway that an answer's headers identify, if any. */
 export function recogniseGateway(headers: ReadonlyMap<string, string>): Recognised | undefined {
-  for (const [header, row] of uniqueHeaders) if (headers.has(header)) return { gateway: row, isSure: true, by: header }
+  for (const [header, entry] of uniqueHeaders)
+    if (headers.has(header)) return { gateway: entry, isSure: true, by: header }
   const mark = MARKS.find(({ header, value }) => value.test(headers.get(header) ?? ''))
-  const row = mark && gateways.get(mark.gateway)
-  return mark && row && { gateway: row, isSure: false, by: mark.header }
+  const entry = mark && gateways.get(mark.gateway)
+  return mark && entry && { gateway: entry, isSure: false, by: mark.header }
 }

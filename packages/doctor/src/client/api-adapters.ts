@@ -18,10 +18,17 @@ export interface StreamEvent {
   readonly last?: boolean
 }
 
+/** A form of the request: servers reject different fields. */
+export interface RequestForm {
+  readonly streams: boolean
+  /** The fields of the body beside the model and the messages. */
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
 /** An SDK client for one conversation. */
 export interface ApiClient {
-  /** Makes a streaming call. */
-  stream(messages: readonly Message[], form: number, signal: AbortSignal): AsyncIterable<StreamEvent>
+  /** Makes a call. An answer that is not streamed is one event. */
+  call(messages: readonly Message[], form: RequestForm, signal: AbortSignal): AsyncIterable<StreamEvent>
   /** The models that the gateway lists. */
   models(signal: AbortSignal): Promise<readonly string[]>
 }
@@ -29,8 +36,8 @@ export interface ApiClient {
 export type Wrap = <Client extends object>(client: Client) => Client
 
 export interface ApiAdapter {
-  /** The number of request forms it can use: servers reject different fields. */
-  readonly requestForms: number
+  /** The request forms that it can use, the preferred one first. At least one streams, and one does not. */
+  readonly requestForms: readonly RequestForm[]
   /** A client of the real SDK that sends through this fetch. */
   connect(fetch: Fetch, wrap: Wrap): ApiClient
 }
@@ -39,27 +46,38 @@ export interface AdapterOptions {
   readonly baseUrl: string
   readonly apiKey: string
   readonly model: string
+  /** Headers that every call carries. */
+  readonly requestHeader?: Readonly<Record<string, string>>
 }
 
 /** The most tokens of an answer. One word is enough. */
 export const MAX_TOKENS = 16
 const USAGE = { stream_options: { include_usage: true } }
-const OPENAI_FORMS = [
-  { max_tokens: MAX_TOKENS, ...USAGE },
-  { max_completion_tokens: MAX_TOKENS, ...USAGE },
-  { max_tokens: MAX_TOKENS },
-  { max_completion_tokens: MAX_TOKENS },
+const LIMITS = [{ max_tokens: MAX_TOKENS }, { max_completion_tokens: MAX_TOKENS }, {}]
+const OPENAI_FORMS: readonly RequestForm[] = [
+  ...[USAGE, {}].flatMap((usage) => LIMITS.map((limit) => ({ streams: true, fields: { ...limit, ...usage } }))),
+  ...LIMITS.map((fields) => ({ streams: false, fields })),
 ]
 
-function openai({ baseUrl, apiKey, model }: AdapterOptions): ApiAdapter {
+function openai({ baseUrl, apiKey, model, requestHeader: defaultHeaders }: AdapterOptions): ApiAdapter {
   return {
-    requestForms: OPENAI_FORMS.length,
+    requestForms: OPENAI_FORMS,
     connect: (fetch, wrap) => {
-      const client = wrap(new OpenAI({ baseURL: baseUrl, apiKey, fetch, maxRetries: 0 }))
+      const options = { baseURL: baseUrl, apiKey, fetch, maxRetries: 0, ...(defaultHeaders && { defaultHeaders }) }
+      const client = wrap(new OpenAI(options))
       return {
-        async *stream(messages, form, signal) {
-          const asked = { model, messages: [...messages], stream: true as const, ...OPENAI_FORMS[form] }
-          for await (const { choices, usage } of await client.chat.completions.create(asked, { signal })) {
+        async *call(messages, { streams, fields }, signal) {
+          const request = { model, messages: [...messages], ...fields }
+          if (!streams) {
+            const { choices, usage } = await client.chat.completions.create({ ...request, stream: false }, { signal })
+            const [choice] = choices ?? []
+            if (choice !== undefined) yield { text: choice.message?.content ?? '', usage, last: true }
+            return
+          }
+          for await (const { choices, usage } of await client.chat.completions.create(
+            { ...request, stream: true },
+            { signal },
+          )) {
             const [choice] = choices ?? []
             yield { text: choice?.delta?.content ?? '', usage, last: typeof choice?.finish_reason === 'string' }
           }
@@ -70,17 +88,27 @@ function openai({ baseUrl, apiKey, model }: AdapterOptions): ApiAdapter {
   }
 }
 
-function anthropic({ baseUrl, apiKey, model }: AdapterOptions): ApiAdapter {
+const ANTHROPIC_FORMS: readonly RequestForm[] = [true, false].map((streams) => ({ streams, fields: {} }))
+
+function anthropic({ baseUrl, apiKey, model, requestHeader: defaultHeaders }: AdapterOptions): ApiAdapter {
   return {
-    requestForms: 1,
+    requestForms: ANTHROPIC_FORMS,
     connect: (fetch, wrap) => {
       // Its client adds /v1 itself.
       const baseURL = baseUrl.replace(/\/v1$/, '')
-      const client = wrap(new Anthropic({ baseURL, apiKey, fetch, maxRetries: 0 }))
+      const options = { baseURL, apiKey, fetch, maxRetries: 0, ...(defaultHeaders && { defaultHeaders }) }
+      const client = wrap(new Anthropic(options))
       return {
-        async *stream(messages, _, signal) {
-          const asked = { model, max_tokens: MAX_TOKENS, messages: messages.map(cachable), stream: true as const }
-          for await (const event of await client.messages.create(asked, { signal })) {
+        async *call(messages, { streams }, signal) {
+          const request = { model, max_tokens: MAX_TOKENS, messages: messages.map(cachable) }
+          if (!streams) {
+            const { content, usage } = await client.messages.create({ ...request, stream: false }, { signal })
+            if (!Array.isArray(content)) return
+            const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('')
+            yield { text, usage, last: true }
+            return
+          }
+          for await (const event of await client.messages.create({ ...request, stream: true }, { signal })) {
             if (event.type === 'message_start') yield { text: '', usage: event.message.usage }
             else if (event.type === 'message_delta') yield { text: '', usage: event.usage }
             else if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') yield event.delta
@@ -94,8 +122,8 @@ function anthropic({ baseUrl, apiKey, model }: AdapterOptions): ApiAdapter {
 }
 
 // Anthropic only caches what is marked.
-function cachable(message: Message, at: number, all: readonly Message[]) {
-  if (at < all.length - 1) return { ...message }
+function cachable(message: Message, index: number, all: readonly Message[]) {
+  if (index < all.length - 1) return { ...message }
   const cache_control = { type: 'ephemeral' as const }
   return { role: message.role, content: [{ type: 'text' as const, text: message.content, cache_control }] }
 }

@@ -35,6 +35,8 @@ export interface Answer {
   readonly carriers: readonly string[]
   /** The names of all headers of the request, as the SDK and llm-affinity sent it. */
   readonly sentHeaders: readonly string[]
+  /** How often the call was repeated after a 429. Absent: not at all. */
+  readonly rateLimited?: number
   /** The response headers whose value is the key. */
   readonly echoes: readonly string[]
   readonly outcome?: Outcome
@@ -49,6 +51,11 @@ export type FaultKind =
   | 'no-model'
   | 'no-path'
   | 'no-llm'
+  | 'json-answer'
+  | 'unsupported'
+  | 'no-stream'
+  | 'too-long'
+  | 'needs-key'
   | 'refused'
   | 'limited'
   | 'broken'
@@ -61,4 +68,6 @@ export interface Fault {
   readonly status?: number
   /** The text of the error, without the status. */
   readonly message: string
+  /** Milliseconds, from the `retry-after` of a 429. */
+  readonly retryAfterMs?: number
 }

@@ -2,15 +2,17 @@ import { type AffinityOptions, type Outcome, Session, withAffinity } from 'llm-a
 import { type Gateway, type GatewayName, gateways } from 'llm-affinity/gateways'
 import { readUsage } from 'llm-affinity/usage'
 import { orAborted } from '../util/or-aborted.js'
-import type { ApiAdapter, Message, StreamEvent } from './api-adapters.js'
+import type { ApiAdapter, Message, RequestForm, StreamEvent } from './api-adapters.js'
 import type { Answer } from './calls.js'
 import { faultOf } from './faults.js'
+import type { Pacer } from './pacer.js'
 
 /** How calls reach the gateway. */
 export interface Connection {
   readonly adapter: ApiAdapter
-  /** Which of the adapter's request forms the server accepts. */
-  readonly form: number
+  /** The request form that the server accepts. */
+  readonly form: RequestForm
+  readonly pacer: Pacer
   /** Ends the whole run. */
   readonly signal: AbortSignal
   /** Milliseconds that one call may take. */
@@ -22,7 +24,7 @@ export interface Connection {
 /** The client of one conversation, with a session or without. */
 export interface ChatClient {
   readonly key: string | undefined
-  /** Never rejects: a fault is in the answer. */
+  /** Never rejects: a fault is in the answer. A call that was rate-limited is repeated, as the pacer allows. */
   ask(messages: readonly Message[]): Promise<Answer>
 }
 
@@ -38,12 +40,15 @@ interface Observed {
 /** The gateway to stamp for: a given one, or the one that llm-affinity selects for the URL. */
 export type GatewayChoice = Gateway | 'by host'
 
+/** How often one call is repeated after a 429. */
+const MAX_REPEATS = 8
+
 /** @param stamping Absent: the client carries no key. */
-export function connectClient(place: Connection, stamping?: GatewayChoice): ChatClient {
+export function connectClient(connection: Connection, stamping?: GatewayChoice): ChatClient {
   const session = stamping && new Session()
-  const send = place.fetch ?? fetch
+  const send = connection.fetch ?? fetch
   let seen: Observed = { carriers: [], sentHeaders: [] }
-  const line = place.adapter.connect(
+  const client = connection.adapter.connect(
     async (input, init) => {
       seen.carriers = carriersOf(init, session?.key)
       seen.sentHeaders = [...new Headers(init?.headers).keys()]
@@ -60,28 +65,37 @@ export function connectClient(place: Connection, stamping?: GatewayChoice): Chat
       return withAffinity(client, { ...optionsFor(stamping), session, onOutcome })
     },
   )
+  const callOnce = async (messages: readonly Message[]): Promise<Answer> => {
+    seen = { carriers: [], sentHeaders: [] }
+    const timeout = AbortSignal.timeout(connection.callTimeoutMs)
+    const begun = performance.now()
+    const state: StreamState = { text: '', reportsCached: false, events: 0, isComplete: false }
+    let fault: Answer['fault']
+    try {
+      const signal = AbortSignal.any([connection.signal, timeout])
+      for await (const event of client.call(messages, connection.form, signal)) {
+        state.ttft ??= performance.now() - begun
+        addEvent(state, event)
+      }
+      fault = streamFault(seen, state)
+    } catch (error) {
+      fault = connection.signal.aborted
+        ? { kind: 'aborted', message: 'the run ended' }
+        : faultOf(error, { answered: seen.response !== undefined, timedOut: timeout.aborted })
+    }
+    // Usage is only known where the answer was read to its end.
+    const usage = fault === undefined ? await orAborted(connection.signal, seen.usage) : undefined
+    return answerOf(seen, state, usage, fault, session?.key)
+  }
   return {
     key: session?.key,
     ask: async (messages) => {
-      seen = { carriers: [], sentHeaders: [] }
-      const patience = AbortSignal.timeout(place.callTimeoutMs)
-      const begun = performance.now()
-      const heard: StreamState = { text: '', saysCached: false, events: 0, isWhole: false }
-      let fault: Answer['fault']
-      try {
-        for await (const event of line.stream(messages, place.form, AbortSignal.any([place.signal, patience]))) {
-          heard.ttft ??= performance.now() - begun
-          addEvent(heard, event)
-        }
-        fault = streamFault(seen, heard)
-      } catch (error) {
-        fault = place.signal.aborted
-          ? { kind: 'aborted', message: 'the run ended' }
-          : faultOf(error, { answered: seen.response !== undefined, timedOut: patience.aborted })
+      for (let repeats = 0; ; repeats++) {
+        const answer = await connection.pacer.run(() => callOnce(messages))
+        const isLimited = answer.fault?.kind === 'limited' && repeats < MAX_REPEATS
+        const isRepeated = isLimited && connection.pacer.slowDown(answer.fault?.retryAfterMs)
+        if (!isRepeated) return repeats === 0 ? answer : { ...answer, rateLimited: repeats }
       }
-      // Usage is only known where the answer was read to its end.
-      const usage = fault === undefined ? await orAborted(place.signal, seen.usage) : undefined
-      return answerOf(seen, heard, usage, fault, session?.key)
     },
   }
 }
@@ -99,28 +113,31 @@ function isKnown(name: string): name is GatewayName {
 interface StreamState {
   text: string
   ttft?: number
-  saysCached: boolean
+  reportsCached: boolean
   events: number
-  isWhole: boolean
+  isComplete: boolean
 }
 
-function addEvent(heard: StreamState, { text, usage, last }: StreamEvent): void {
-  heard.events += 1
-  heard.text += text
-  heard.isWhole ||= last === true
-  heard.saysCached ||= reportsCachedTokens(usage)
+function addEvent(state: StreamState, { text, usage, last }: StreamEvent): void {
+  state.events += 1
+  state.text += text
+  state.isComplete ||= last === true
+  state.reportsCached ||= reportsCachedTokens(usage)
 }
 
-function streamFault({ response }: Observed, heard: StreamState): Answer['fault'] {
-  const type = response?.headers.get('content-type') ?? ''
-  if (heard.events === 0)
-    return { kind: 'no-llm', message: type === '' ? 'no content type' : (type.split(';')[0] ?? '') }
-  return heard.isWhole ? undefined : { kind: 'cut', message: 'the stream ended before the answer was complete' }
+function streamFault({ response }: Observed, state: StreamState): Answer['fault'] {
+  if (state.events === 0) {
+    const [type = ''] = (response?.headers.get('content-type') ?? '').split(';')
+    // JSON in place of a stream: the gateway ignores `stream`, or the error has the status 200.
+    if (/\bjson$/.test(type)) return { kind: 'json-answer', message: type }
+    return { kind: 'no-llm', message: type === '' ? 'no content type' : type }
+  }
+  return state.isComplete ? undefined : { kind: 'cut', message: 'the stream ended before the answer was complete' }
 }
 
 function answerOf(
   { response, carriers, sentHeaders, outcome }: Observed,
-  { text, ttft, saysCached }: StreamState,
+  { text, ttft, reportsCached }: StreamState,
   usage: Awaited<ReturnType<typeof readUsage>>,
   fault: Answer['fault'],
   key: string | undefined,
@@ -137,7 +154,7 @@ function answerOf(
     ...(fault !== undefined && { fault }),
     ...(ttft !== undefined && { ttft }),
     ...usage,
-    ...(saysCached && usage?.cachedTokens === undefined && { invalidCachedTokens: true as const }),
+    ...(reportsCached && usage?.cachedTokens === undefined && { invalidCachedTokens: true as const }),
     ...(outcome !== undefined && { outcome }),
   }
 }

@@ -14,6 +14,12 @@ export interface Options {
   readonly gateway?: GatewayName
   /** Headers that the operator has named, instead of a gateway's. */
   readonly header?: readonly string[]
+  /** The response header that names the backend. */
+  readonly backendHeader?: string
+  /** Headers that every call carries, by name. */
+  readonly requestHeader?: Readonly<Record<string, string>>
+  /** Calls in flight at most. */
+  readonly concurrency: number
   readonly budget: number
   readonly conversations: number
   readonly turns: number
@@ -54,9 +60,21 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): O
         .argParser(headers)
         .conflicts('gateway'),
     )
-    .option('--budget <tokens>', 'spend at most so many tokens', number(1000, 10_000_000), 120_000)
-    .option('--conversations <n>', 'conversations with the key, and as many without', number(2, 20), 6)
-    .option('--turns <n>', 'turns of each conversation', number(3, 12), 5)
+    .option('--backend-header <name>', 'the response header that names the backend', headerName)
+    .option(
+      '--request-header <line...>',
+      "a header that every call must carry, as 'name: value'; can be repeated",
+      requestHeader,
+    )
+    .option('--budget <tokens>', 'spend at most this many tokens', number(1000, 10_000_000), 120_000)
+    .option(
+      '--conversations <n>',
+      'at most this many conversations with the key, and as many without',
+      number(2, 40),
+      6,
+    )
+    .option('--turns <n>', 'at most this many turns in each conversation', number(3, 12), 5)
+    .option('--concurrency <n>', 'calls in flight at most; fewer when the gateway answers 429', number(1, 16), 4)
     .option(
       '--echo [port]',
       `start an echo server to put behind the gateway, and show which headers arrive (default port: ${ECHO_PORT})`,
@@ -117,8 +135,18 @@ function httpUrl(text: string): string {
 }
 
 function headers(name: string, before: unknown): readonly string[] {
+  return [...(Array.isArray(before) ? before : []), headerName(name)]
+}
+
+function headerName(name: string): string {
   if (!HEADER.test(name)) throw new InvalidArgumentError('Expected the name of a header, such as x-session-id.')
-  return [...(Array.isArray(before) ? before : []), name.toLowerCase()]
+  return name.toLowerCase()
+}
+
+function requestHeader(line: string, before: unknown): Readonly<Record<string, string>> {
+  const [, name = '', value = ''] = /^([^:]+):\s*(\S[ -~]*)$/.exec(line) ?? []
+  if (!HEADER.test(name)) throw new InvalidArgumentError("Expected 'name: value', such as 'routing-strategy: prefix'.")
+  return { ...(typeof before === 'object' ? before : {}), [name.toLowerCase()]: value.trim() }
 }
 
 function number(least: number, most: number): (text: string) => number {

@@ -18,7 +18,7 @@ export class TokenBudget {
   #isExhausted = false
   // For texts in these words. The first estimate is above what any vocabulary needs.
   #tokensPerWord = 2
-  #isMeasured = false
+  #measuredWords = 0
 
   constructor(budget: number) {
     this.limit = budget
@@ -65,9 +65,11 @@ export class TokenBudget {
       this.#reserved -= guess
       this.#spent += tokens === undefined ? guess : tokens + MAX_TOKENS
       if (tokens === undefined || words < ENOUGH) return
-      // The highest that was reported, so that an estimate stays above.
-      this.#tokensPerWord = this.#isMeasured ? Math.max(this.#tokensPerWord, tokens / words) : tokens / words
-      this.#isMeasured = true
+      // A template adds tokens, which weigh more in a short prompt: a much longer prompt measures better. Among prompts of
+      // similar length the highest ratio counts, so that an estimate stays above.
+      const isMuchLonger = words >= 4 * this.#measuredWords
+      this.#tokensPerWord = isMuchLonger ? tokens / words : Math.max(this.#tokensPerWord, tokens / words)
+      this.#measuredWords = Math.max(this.#measuredWords, words)
     }
   }
 }

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Gateway } from 'llm-affinity/gateways'
 import { recogniseGateway } from '../analysis/recognise-gateway.js'
-import { adapters } from '../client/api-adapters.js'
+import { adapters, type RequestForm } from '../client/api-adapters.js'
 import type { Answer } from '../client/calls.js'
 import { type Connection, connectClient } from '../client/chat-client.js'
 import { chosenGateway, type Options } from '../client/options.js'
+import { Pacer } from '../client/pacer.js'
 import { otherHeaderNames } from '../experiment/header-names.js'
 import { PreflightError } from '../experiment/preflight.js'
 import type { Progress } from '../util/progress.js'
@@ -28,22 +29,26 @@ export interface EchoResult {
 
 const DEADLINE_MS = 50_000
 const PAUSE_MS = 500
+/** The echo server answers any form. */
+const FORM: RequestForm = { streams: true, fields: { max_tokens: 16 } }
 
 /** Sends calls through the gateway until one reaches the echo server. Undefined: none did. */
-export async function runEchoCheck(settings: Options, progress: Progress): Promise<EchoResult | undefined> {
-  await using echo = await startEcho(settings.echoHost, settings.echo ?? 0).catch((error: Error) => {
+export async function runEchoCheck(options: Options, progress: Progress): Promise<EchoResult | undefined> {
+  await using echo = await startEcho(options.echoHost, options.echo ?? 0).catch((error: Error) => {
     throw new PreflightError(`The echo server cannot listen: ${error.message}.`, ['Use another port: --echo 9010.'])
   })
-  progress.report(`Echo server at ${echo.origin}/v1: put it behind the gateway, for the model ${settings.model}`)
-  const place: Connection = {
-    adapter: adapters[settings.api]({ ...settings, apiKey: settings.apiKey ?? 'none' }),
-    form: 0,
-    signal: AbortSignal.timeout(DEADLINE_MS),
+  progress.report(`Echo server at ${echo.origin}/v1: put it behind the gateway, for the model ${options.model}`)
+  const end = AbortSignal.timeout(DEADLINE_MS)
+  const connection: Connection = {
+    adapter: adapters[options.api]({ ...options, apiKey: options.apiKey ?? 'none' }),
+    form: FORM,
+    signal: end,
     callTimeoutMs: 5000,
+    pacer: new Pacer(1, end),
   }
-  let gateway = chosenGateway(settings)
-  while (!place.signal.aborted) {
-    const { answer, arrival, key } = await sent(place, echo, gateway)
+  let gateway = chosenGateway(options)
+  while (!connection.signal.aborted) {
+    const { answer, arrival, key } = await sent(connection, echo, gateway)
     if (arrival !== undefined) {
       const known = gateway === undefined ? recogniseGateway(answer.headers)?.gateway : undefined
       // The first call carried the generic headers. Now that the gateway is recognised, send its own.
@@ -51,7 +56,7 @@ export async function runEchoCheck(settings: Options, progress: Progress): Promi
         gateway = known
         continue
       }
-      return compared(answer, arrival, key, await othersLost(place, echo, answer.carriers))
+      return compared(answer, arrival, key, await othersLost(connection, echo, answer.carriers))
     }
     await sleep(PAUSE_MS)
   }
@@ -64,20 +69,20 @@ interface Sent {
   readonly key: string
 }
 
-async function sent(place: Connection, echo: EchoServer, gateway: Gateway | undefined): Promise<Sent> {
-  const caller = connectClient(place, gateway ?? 'by host')
+async function sent(connection: Connection, echo: EchoServer, gateway: Gateway | undefined): Promise<Sent> {
+  const caller = connectClient(connection, gateway ?? 'by host')
   const nonce = randomUUID()
   const answer = await caller.ask([{ role: 'user', content: nonce }])
   return { answer, arrival: echo.arrivals.find(({ body }) => body.includes(nonce)), key: caller.key ?? '' }
 }
 
 async function othersLost(
-  place: Connection,
+  connection: Connection,
   echo: EchoServer,
   carriers: readonly string[],
 ): Promise<readonly string[]> {
   const headers = otherHeaderNames(carriers)
-  const { arrival, key } = await sent(place, echo, { name: 'probe', headers })
+  const { arrival, key } = await sent(connection, echo, { name: 'probe', headers })
   return arrival === undefined ? [] : headers.filter((name) => arrival.headers.get(name) !== key)
 }
 

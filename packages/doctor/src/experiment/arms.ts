@@ -1,67 +1,63 @@
-import { randomInt } from 'node:crypto'
-import pLimit from 'p-limit'
-import { ARMS, type Call } from '../client/calls.js'
-import { type ChatClient, type Connection, connectClient, type GatewayChoice } from '../client/chat-client.js'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { shuffle } from 'simple-statistics'
+import type { Arm, Call } from '../client/calls.js'
+import type { ChatClient } from '../client/chat-client.js'
 import type { TokenBudget } from '../client/token-budget.js'
-import { startConversation } from './conversation.js'
-import type { Plan } from './plan.js'
+import { type Length, startConversation } from './conversation.js'
 
-/** Calls at the same time: interleaved as a service's are, and not a load test. */
-const AT_ONCE = 4
+/** Conversations to play in one arm. */
+export interface ArmPlan {
+  readonly arm: Arm
+  readonly conversations: number
+  /** Returns the client of each turn of one conversation. */
+  readonly connect: () => () => ChatClient
+}
+
+export interface Schedule {
+  readonly turns: number
+  readonly length: Length
+  /** Milliseconds to wait between turns, so that caches have stored the turn before. */
+  readonly pauseMs: number
+  /** The number of the first conversation. @default 1 */
+  readonly firstConversation?: number
+}
 
 /**
- * Has the conversations of both arms. Turn by turn, and in each turn in an order of chance: a gateway that goes in turn
- * must not fall in step with us, and what weighs on it weighs on both arms alike.
+ * Plays the conversations of all arms at the same time, turn by turn, in a random order within each turn. So a gateway that
+ * goes round robin does not fall in step with the conversations, and all arms see the same load.
  */
-export async function runArms(
-  place: Connection,
-  purse: TokenBudget,
-  { conversations, turns, length }: Plan,
-  stamping: GatewayChoice,
-  callerWithout: (place: Connection) => ChatClient,
-  onCall: (call: Call) => void,
+export async function playArms(
+  budget: TokenBudget,
+  end: AbortSignal,
+  { turns, length, pauseMs, firstConversation = 1 }: Schedule,
+  arms: readonly ArmPlan[],
+  onCall: (call: Call) => void = () => {},
 ): Promise<readonly Call[]> {
   const calls: Call[] = []
-  const all = ARMS.flatMap((arm) =>
-    Array.from({ length: conversations }, (_, at) => ({
+  const all = arms.flatMap(({ arm, conversations, connect }) =>
+    Array.from({ length: conversations }, (_, index) => ({
       arm,
-      conversation: at + 1,
-      talk: startConversation(
-        purse,
-        length,
-        arm === 'affinity' ? always(connectClient(place, stamping)) : () => callerWithout(place),
-      ),
+      conversation: firstConversation + index,
+      talk: startConversation(budget, length, connect()),
     })),
   )
-  const limit = pLimit(AT_ONCE)
-  for (let turn = 1; turn <= turns && !place.signal.aborted; turn++) {
+  for (let turn = 1; turn <= turns && !end.aborted; turn++) {
+    if (turn > 1 && pauseMs > 0) await sleep(pauseMs, undefined, { signal: end }).catch(() => {})
     await Promise.all(
-      shuffled(all).map((each) =>
-        limit(async () => {
-          const { arm, conversation, talk } = each
-          const answer = place.signal.aborted ? undefined : await talk.turn()
-          // What was ended by us says nothing of the gateway.
-          if (answer === undefined || answer.fault?.kind === 'aborted') return
-          const call: Call = { arm, conversation, turn, answer }
-          calls.push(call)
-          onCall(call)
-        }),
-      ),
+      shuffle(all).map(async ({ arm, conversation, talk }) => {
+        const answer = end.aborted ? undefined : await talk.turn()
+        // A call that the doctor has aborted proves nothing about the gateway.
+        if (answer === undefined || answer.fault?.kind === 'aborted') return
+        const call: Call = { arm, conversation, turn, answer }
+        calls.push(call)
+        onCall(call)
+      }),
     )
   }
   return calls
 }
 
-/** The same one, every time. */
-export function always(caller: ChatClient): () => ChatClient {
-  return () => caller
-}
-
-export function shuffled<Item>(items: readonly Item[]): Item[] {
-  const mixed = [...items]
-  for (let at = mixed.length - 1; at > 0; at--) {
-    const other = randomInt(at + 1)
-    ;[mixed[at], mixed[other]] = [mixed[other] as Item, mixed[at] as Item]
-  }
-  return mixed
+/** The same client at every turn. */
+export function always(client: ChatClient): () => ChatClient {
+  return () => client
 }

@@ -1,48 +1,71 @@
+import { randomInt } from 'node:crypto'
 import type { Message } from '../client/api-adapters.js'
 import type { Answer } from '../client/calls.js'
 import type { ChatClient } from '../client/chat-client.js'
 import type { TokenBudget } from '../client/token-budget.js'
 import { prose } from '../util/prose.js'
 
-/** How much is said in a conversation, in words. */
+/** The length of the texts of a conversation, in words. */
 export interface Length {
-  /** Before its first question: what no other conversation has. */
+  /** Before the first question. No other conversation has the same text. */
   readonly opening: number
   /** In each turn. */
   readonly question: number
 }
 
 export interface Conversation {
-  /** The next turn: all that was said before, and one question more. Undefined where it cannot be paid for. */
+  /** Plays the next turn: the history, and one more question. Undefined where the budget does not suffice. */
   turn(): Promise<Answer | undefined>
 }
 
 const ASK = 'Answer with one word.'
+const MAX_EXTRA = 0.1
 
 /**
- * Begins a conversation that nobody has had before; nothing is sent yet.
+ * Begins a conversation with texts that were never sent before; nothing is sent yet.
  *
- * @param caller Asked at each turn.
+ * @param clientOf Called at each turn.
  */
-export function startConversation(
-  purse: TokenBudget,
-  { opening, question }: Length,
-  caller: () => ChatClient,
-): Conversation {
+export function startConversation(budget: TokenBudget, length: Length, clientOf: () => ChatClient): Conversation {
   const history: Message[] = []
+  // Lengths differ, so that numbers of cached tokens show the block of a cache.
+  const opening = length.opening + randomInt(Math.ceil(length.opening * MAX_EXTRA))
   return {
     turn: async () => {
-      const begin = history.length === 0 ? `${prose(opening)}. ` : ''
-      const next: Message = { role: 'user', content: `${begin}${prose(question)}. ${ASK}` }
-      const settle = purse.reserve(wordsIn([...history, next]))
-      if (settle === undefined) return undefined
-      const answer = await caller().ask([...history, next])
-      settle(answer.promptTokens)
-      // A turn that came to nothing is asked again, in other words.
-      if (answer.fault === undefined) history.push(next, { role: 'assistant', content: answer.text || 'Yes' })
+      const next = questionOf({ ...length, opening }, history.length === 0)
+      const answer = await askWithin(budget, clientOf(), [...history, next])
+      // A turn that failed is asked again, in other words.
+      if (answer !== undefined && answer.fault === undefined) history.push(next, replyOf(answer))
       return answer
     },
   }
+}
+
+/** A history of one turn and a second question, as the second call of a conversation has it. */
+export function secondTurn(length: Length): readonly Message[] {
+  return [questionOf(length, true), { role: 'assistant', content: 'Yes' }, questionOf(length, false)]
+}
+
+/** Asks where the budget suffices; undefined where it does not. */
+export async function askWithin(
+  budget: TokenBudget,
+  client: ChatClient,
+  messages: readonly Message[],
+): Promise<Answer | undefined> {
+  const settle = budget.reserve(wordsIn(messages))
+  if (settle === undefined) return undefined
+  const answer = await client.ask(messages)
+  settle(answer.promptTokens)
+  return answer
+}
+
+function questionOf({ opening, question }: Length, isFirst: boolean): Message {
+  const begin = isFirst ? `${prose(opening)}. ` : ''
+  return { role: 'user', content: `${begin}${prose(question)}. ${ASK}` }
+}
+
+function replyOf({ text }: Answer): Message {
+  return { role: 'assistant', content: text || 'Yes' }
 }
 
 function wordsIn(messages: readonly Message[]): number {

@@ -1,22 +1,24 @@
 import { type Gateway, gatewayAt, gateways } from 'llm-affinity/gateways'
 import { type BackendIdentifier, identifyBackends } from '../analysis/backend-identifier.js'
-import { collectFindings, type Findings, type Probes } from '../analysis/findings.js'
+import { type Analysis, analyse, type Context, type Findings, type Probes } from '../analysis/findings.js'
 import { type Recognised, recogniseGateway } from '../analysis/recognise-gateway.js'
 import { adapters } from '../client/api-adapters.js'
-import type { Call } from '../client/calls.js'
-import { type Connection, connectClient } from '../client/chat-client.js'
+import type { Answer, Call } from '../client/calls.js'
+import { type ChatClient, type Connection, connectClient, type GatewayChoice } from '../client/chat-client.js'
 import { chosenGateway, type Options } from '../client/options.js'
+import { Pacer } from '../client/pacer.js'
 import { TokenBudget } from '../client/token-budget.js'
 import { groupDigits } from '../util/format.js'
 import type { Progress } from '../util/progress.js'
 import { judge } from '../verdict/judge.js'
 import type { Judgement } from '../verdict/verdict.js'
-import { runArms } from './arms.js'
-import { callsOf, planOf } from './plan.js'
+import { always, playArms } from './arms.js'
+import { calibrate, NO_CACHE } from './calibrate.js'
+import { callsOf, type Plan, planOf } from './plan.js'
 import { preflight } from './preflight.js'
 import { type ProbeContext, probeClientIdentity, probeHeaderNames, probeKey } from './probes.js'
 
-/** All that a run has shown. */
+/** The result of a run. */
 export interface Examination {
   readonly judgement: Judgement
   readonly findings: Findings
@@ -28,128 +30,217 @@ export interface Examination {
 
 /** Milliseconds. */
 export interface Limits {
-  /** What all may take. */
+  /** The whole run. */
   readonly totalMs: number
-  /** What the arms may take of it; the rest is for probes. */
+  /** The conversations; the rest of the time is for probes. */
   readonly armsMs: number
-  /** What one call may take. */
+  /** One call. */
   readonly callTimeoutMs: number
 }
 
 const LIMITS: Limits = { totalMs: 55_000, armsMs: 38_000, callTimeoutMs: 20_000 }
+/** How often more conversations are played where the first ones did not decide. */
+const MAX_ROUNDS = 3
 
-/** Has the conversations, and judges. Rejects with `Unreached` where the gateway cannot be spoken to at all. */
-export async function examine(settings: Options, progress: Progress, limits: Limits = LIMITS): Promise<Examination> {
+/** Plays the conversations, and judges. Rejects with `PreflightError` where the gateway cannot be examined at all. */
+export async function examine(options: Options, progress: Progress, limits: Limits = LIMITS): Promise<Examination> {
   const begun = performance.now()
-  const purse = new TokenBudget(settings.budget)
-  const make = (apiKey: string) => adapters[settings.api]({ ...settings, apiKey })
+  const budget = new TokenBudget(options.budget)
+  const makeAdapter = (apiKey: string) => adapters[options.api]({ ...options, apiKey })
+  const signal = AbortSignal.timeout(limits.totalMs)
   const base = {
-    adapter: make(settings.apiKey ?? 'none'),
-    signal: AbortSignal.timeout(limits.totalMs),
+    adapter: makeAdapter(options.apiKey ?? 'none'),
+    signal,
     callTimeoutMs: limits.callTimeoutMs,
+    pacer: new Pacer(options.concurrency, signal),
   }
-
-  const expected = chosenGateway(settings) ?? gatewayAt(new URL(settings.baseUrl).hostname)
-  // Who refuses calls without a key gets another one each time, which comes to the same.
-  const callerWithout = (at: Connection) => connectClient(at, expected?.requiresKey ? expected : undefined)
+  const expected = chosenGateway(options) ?? gatewayAt(new URL(options.baseUrl).hostname)
 
   progress.report('Reaching the gateway')
-  const { form, answers, isModelListed: listed } = await preflight(settings, base, purse, callerWithout)
-  const place: Connection = { ...base, form }
-  const first = answers.find(({ fault }) => fault === undefined)
-  const known = first && recogniseGateway(first.headers)
-  const gateway = expected ?? known?.gateway
-  const plan = planOf(settings, purse)
-
-  let done = 0
-  const calls = first
-    ? await runArms(
-        { ...place, signal: AbortSignal.any([base.signal, AbortSignal.timeout(limits.armsMs)]) },
-        purse,
-        plan,
-        gateway ?? 'by host',
-        callerWithout,
-        () => {
-          done += 1
-          const all = callsOf(plan)
-          progress.report(`${done} of ${all} calls, ${groupDigits(purse.spent)} tokens`, done / all)
-        },
-      )
-    : answers.map((answer, at): Call => ({ arm: 'control', conversation: at + 1, turn: 1, answer }))
-
-  const row = gatewayUsed(calls, gateway)
-  const sight = identifyBackends(calls, row.name)
-  const bench: ProbeContext = {
-    connection: place,
-    budget: purse,
-    identifier: sight,
-    length: plan.length,
-    host: new URL(settings.baseUrl).hostname,
-    otherCredential: settings.apiKey === undefined ? make : undefined,
-  }
-  const found = collectFindings(
-    calls,
-    row,
-    sight,
-    known,
-    first !== undefined && calls.length < callsOf(plan) ? purse : undefined,
-    listed,
-  )
-  const { judgement, findings } = await judgeWithProbes(found, (probe) => {
-    progress.report(PROBING[probe])
-    return {
-      names: () => probeHeaderNames(bench, found.carriers),
-      key: () => probeKey(bench, row),
-      origin: () => probeClientIdentity(bench),
-    }[probe]()
+  const first = await preflight(options, base, budget, {
+    withoutKey: (at) => connectClient(at, expected?.requiresKey ? expected : undefined),
+    withKey: (at) => connectClient(at, expected ?? 'by host'),
   })
+  const connection: Connection = { ...base, form: first.form }
+  const answer = first.answers.find(({ fault }) => fault === undefined)
+  const recognised = answer && recogniseGateway(answer.headers)
+  const selected = expected ?? recognised?.gateway
+  const gateway = first.requiresKey && selected !== undefined ? { ...selected, requiresKey: true } : selected
+  const stamping: GatewayChoice = gateway ?? 'by host'
+  // A gateway that rejects calls without a key gets a new one with each call, which pins nothing.
+  const requiresKey = first.requiresKey || expected?.requiresKey === true
+  const connectWithout = (at: Connection) => connectClient(at, requiresKey ? stamping : undefined)
+
+  const arms = answer && {
+    ...(await prepare(options, budget, connection, answer, stamping, progress)),
+    connection: { ...connection, signal: AbortSignal.any([signal, AbortSignal.timeout(limits.armsMs)]) },
+  }
+  const calls: Call[] = arms
+    ? []
+    : first.answers.map((each, index) => ({ arm: 'control', conversation: index + 1, turn: 1, answer: each }))
+  const planned = { calls: 0, rounds: 0 }
+  const playRound = async (): Promise<void> => {
+    if (arms === undefined) return
+    const { plan } = arms
+    let inRound = 0
+    planned.calls += callsOf(plan)
+    calls.push(
+      ...(await playBothArms(arms.connection, budget, plan, stamping, connectWithout, planned.rounds, () => {
+        inRound += 1
+        const done = calls.length + inRound
+        progress.report(`${done} of ${planned.calls} calls, ${groupDigits(budget.spent)} tokens`, done / planned.calls)
+      })),
+    )
+    planned.rounds += 1
+  }
+  await playRound()
+
+  const used = gatewayUsed(calls, gateway, requiresKey)
+  const context = (probes: Probes): Context => ({
+    gateway: used,
+    recognised,
+    stoppedBy: calls.length >= planned.calls ? undefined : budget.isExhausted ? 'budget' : 'time',
+    isModelListed: first.isModelListed,
+    canPlayMore: arms !== undefined && planned.rounds < MAX_ROUNDS && canAfford(arms.plan, budget, arms.connection),
+    target: { baseUrl: withoutCredentials(options.baseUrl), model: options.model },
+    backendHeader: options.backendHeader,
+    blockTokens: arms?.blockTokens,
+    probes,
+  })
+  let analysis = analyse(calls, context({}))
+  const probe = async (name: keyof Probes): Promise<Probes[keyof Probes]> => {
+    if (name === 'more') {
+      progress.report('Not decided yet: playing more conversations')
+      await playRound()
+      return { rounds: planned.rounds }
+    }
+    progress.report(PROBING[name])
+    const own: ProbeContext = {
+      connection,
+      budget,
+      identifier: evidenceIdentifier(analysis),
+      plan: arms?.plan ?? NO_PLAN,
+      blockTokens: arms?.blockTokens,
+      host: new URL(options.baseUrl).hostname,
+      connectWithout,
+      otherCredential: options.apiKey === undefined ? makeAdapter : undefined,
+    }
+    return {
+      names: () => probeHeaderNames(own, analysis.findings.carriers),
+      key: () => probeKey(own, used),
+      client: () => probeClientIdentity(own),
+    }[name]()
+  }
+  let judgement = judge(analysis.findings)
+  while (judgement.nextProbe !== undefined) {
+    const name = judgement.nextProbe
+    const result = signal.aborted ? undefined : await probe(name)
+    if (result === undefined) break
+    analysis = analyse(calls, context({ ...analysis.findings.probes, [name]: result }))
+    judgement = judge(analysis.findings)
+  }
   return {
     judgement,
-    findings,
+    findings: analysis.findings,
     calls,
-    identifier: sight,
-    gateway: { name: row.name, known: howKnown(settings, known, row) },
-    spent: { calls: purse.calls, tokens: purse.spent, seconds: (performance.now() - begun) / 1000 },
+    identifier: analysis.identifier,
+    gateway: { name: used.name, known: howKnown(options, recognised, used) },
+    spent: { calls: budget.calls, tokens: budget.spent, seconds: (performance.now() - begun) / 1000 },
   }
 }
 
-const PROBING: Readonly<Record<keyof Probes, string>> = {
-  names: 'Conversations move: trying other names for the key',
-  key: 'Conversations stay without a key too: trying whether the key is heeded',
-  origin: 'One backend has answered all: trying other addresses and credentials',
+const NO_PLAN: Plan = { conversations: 0, turns: 0, pauseMs: 0, length: { opening: 0, question: 0 } }
+
+const PROBING: Readonly<Record<Exclude<keyof Probes, 'more'>, string>> = {
+  names: 'Conversations move: trying other header names for the key',
+  key: 'Conversations stay without a key too: trying whether the key pins',
+  client: 'One backend has answered all calls: trying other addresses and credentials',
 }
 
-/** Judges, finds out what would make it surer, and judges again. */
-async function judgeWithProbes(
-  findings: Findings,
-  probe: (name: keyof Probes) => Promise<Probes[keyof Probes]>,
-): Promise<{ readonly judgement: Judgement; readonly findings: Findings }> {
-  let now = findings
-  for (;;) {
-    const judgement = judge(now)
-    const { nextProbe: ask } = judgement
-    if (ask === undefined) return { judgement, findings: now }
-    const result = await probe(ask)
-    if (result === undefined) return { judgement, findings: now }
-    now = { ...now, probes: { ...now.probes, [ask]: result } }
+/** Measures how the caches count, and plans the conversations. */
+async function prepare(
+  options: Options,
+  budget: TokenBudget,
+  connection: Connection,
+  answer: Answer,
+  stamping: GatewayChoice,
+  progress: Progress,
+): Promise<{ readonly plan: Plan; readonly blockTokens: number | undefined }> {
+  const first: Call = { arm: 'control', conversation: 1, turn: 1, answer }
+  const { backendHeader: header } = options
+  const identifier = identifyBackends([first], { ...(header !== undefined && { header }) })
+  const isNamed = identifier !== undefined && identifier.trust !== 'guessed'
+  progress.report('Measuring how the caches count')
+  const cache =
+    budget.limit < MIN_CALIBRATION_BUDGET
+      ? NO_CACHE
+      : await calibrate(budget, connection.signal, connectClient(connection, stamping), isNamed)
+  return {
+    plan: planOf(options, budget, cache, isNamed),
+    blockTokens: cache.isVisible ? cache.blockTokens : undefined,
   }
 }
 
-/** The row that the seam has really used. */
-function gatewayUsed(calls: readonly Call[], gateway: Gateway | undefined): Gateway {
+/** Tokens. With less, all of them are needed for the conversations. */
+const MIN_CALIBRATION_BUDGET = 20_000
+
+function playBothArms(
+  connection: Connection,
+  budget: TokenBudget,
+  plan: Plan,
+  stamping: GatewayChoice,
+  connectWithout: (connection: Connection) => ChatClient,
+  round: number,
+  onCall: () => void,
+): Promise<readonly Call[]> {
+  const { conversations } = plan
+  return playArms(
+    budget,
+    connection.signal,
+    { ...plan, firstConversation: round * conversations + 1 },
+    [
+      { arm: 'affinity', conversations, connect: () => always(connectClient(connection, stamping)) },
+      { arm: 'control', conversations, connect: () => () => connectWithout(connection) },
+    ],
+    onCall,
+  )
+}
+
+function canAfford({ conversations, turns, length }: Plan, budget: TokenBudget, { signal }: Connection): boolean {
+  const questions = (turns * (turns + 1)) / 2
+  const words = 2 * conversations * (turns * length.opening + questions * length.question)
+  return !signal.aborted && budget.spent + budget.tokensFor(words) < budget.limit
+}
+
+// Probes go by names only where the verdict does.
+function evidenceIdentifier({ findings, identifier }: Analysis): BackendIdentifier | undefined {
+  return findings.names === undefined || identifier?.isContradicted ? undefined : identifier
+}
+
+/** The gateway that the calls were really stamped for. */
+function gatewayUsed(calls: readonly Call[], gateway: Gateway | undefined, requiresKey: boolean): Gateway {
   if (gateway !== undefined) return gateway
-  const heard = calls.find(({ answer }) => answer.outcome !== undefined)?.answer.outcome?.gateway
-  // Who heard of no outcome was not stamped; where nothing was asked, nothing is known.
-  const isAsked = calls.some(({ arm }) => arm === 'affinity')
-  return gateways.get(heard ?? (isAsked ? 'none' : 'generic')) ?? { name: 'none', headers: [] }
+  const reported = calls.find(({ answer }) => answer.outcome !== undefined)?.answer.outcome?.gateway
+  // Without an outcome no call was stamped; where no call was made with a key, nothing is known.
+  const isTried = calls.some(({ arm }) => arm === 'affinity')
+  const used = gateways.get(reported ?? (isTried ? 'none' : 'generic')) ?? { name: 'none', headers: [] }
+  return requiresKey ? { ...used, requiresKey } : used
 }
 
 function howKnown(
   { gateway, header }: Options,
-  known: Recognised | undefined,
-  row: Gateway,
+  recognised: Recognised | undefined,
+  used: Gateway,
 ): Examination['gateway']['known'] {
   if (gateway !== undefined || header !== undefined) return 'named'
-  if (known?.gateway.name === row.name) return 'recognised'
-  return row.hosts === undefined ? 'assumed' : 'by host'
+  if (recognised?.gateway.name === used.name) return 'recognised'
+  return used.hosts === undefined ? 'assumed' : 'by host'
+}
+
+function withoutCredentials(baseUrl: string): string {
+  const url = new URL(baseUrl)
+  url.username = ''
+  url.password = ''
+  url.search = ''
+  return url.href.replace(/\/$/, '')
 }

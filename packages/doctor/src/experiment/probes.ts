@@ -1,151 +1,191 @@
 import { randomUUID } from 'node:crypto'
 import type { Gateway } from 'llm-affinity/gateways'
-import pLimit from 'p-limit'
 import type { BackendIdentifier } from '../analysis/backend-identifier.js'
-import { figuresOf } from '../analysis/figures.js'
+import { readCaches } from '../analysis/cache-steps.js'
+import { type Evidence, evidenceByCache, evidenceByName } from '../analysis/evidence.js'
 import type { Probes } from '../analysis/findings.js'
+import { compareWithChance, type Placement } from '../analysis/significance.js'
 import type { ApiAdapter } from '../client/api-adapters.js'
-import type { Answer, Call } from '../client/calls.js'
 import { type ChatClient, type Connection, connectClient } from '../client/chat-client.js'
 import { addressesTo, fetchFrom } from '../client/from-address.js'
 import type { TokenBudget } from '../client/token-budget.js'
 import { orAborted } from '../util/or-aborted.js'
-import { prose } from '../util/prose.js'
-import { always, shuffled } from './arms.js'
-import { type Length, startConversation } from './conversation.js'
+import { follows, isHigher, stays } from '../verdict/statistics.js'
+import { always, playArms } from './arms.js'
+import { askWithin, type Length, secondTurn } from './conversation.js'
 import { otherHeaderNames } from './header-names.js'
+import type { Plan } from './plan.js'
 
 /** What all probes need. */
 export interface ProbeContext {
   readonly connection: Connection
   readonly budget: TokenBudget
-  /** Undefined: only `cached_tokens` tell, and they need long prompts. */
+  /** Undefined: only `cached_tokens` show where calls went, and they need long prompts. */
   readonly identifier: BackendIdentifier | undefined
-  readonly length: Length
-  /** The gateway's, as in its URL. */
+  readonly plan: Plan
+  /** The block in which the caches count, where it was measured. */
+  readonly blockTokens: number | undefined
+  /** The host of the base URL. */
   readonly host: string
-  /** A speaker with another credential. Undefined: it has one of its own to guard. */
+  /** Returns the client of a call without a key. */
+  readonly connectWithout: (connection: Connection) => ChatClient
+  /** Makes an adapter with another API key. Undefined: the user's own API key is not replaced. */
   readonly otherCredential: ((apiKey: string) => ApiAdapter) | undefined
 }
 
-const TALKS = 3
-const TURNS = 4
 const SHORT: Length = { opening: 24, question: 8 }
 
+/** Conversations and turns of each arm. The last look decides whether a name is reported. */
+const FIRST_LOOK = { conversations: 6, turns: 4 }
+const HALVES = { conversations: 4, turns: 4 }
+const LAST_LOOK = { conversations: 8, turns: 5 }
+
 /**
- * Looks among all names that we know for one under which the key is heeded: all at once, then half of them, and so on.
- * Undefined where budget or time did not reach for as much as the first look.
+ * Looks for a header by whose value the gateway pins, among all known names: first all of them against none, then one half
+ * against the other, and so on, then the one that is left against none. Undefined where budget or time did not suffice for the
+ * first look.
  */
-export async function probeHeaderNames(bench: ProbeContext, sent: readonly string[]): Promise<Probes['names']> {
+export async function probeHeaderNames(context: ProbeContext, sent: readonly string[]): Promise<Probes['names']> {
   const all = otherHeaderNames(sent)
   const tried = all.length
-  const any = await conversationsStay(bench, all)
-  if (!any) return any === undefined ? undefined : { tried }
+  const { identifier, plan, budget } = context
+  // Prompts as long as those of the conversations where the budget allows: some gateways ignore the pin of a short one.
+  const cost =
+    2 * FIRST_LOOK.conversations * FIRST_LOOK.turns * budget.tokensFor(plan.length.opening + 3 * plan.length.question)
+  const isShort = identifier !== undefined && cost > (budget.limit - budget.spent) / 2
+  const length = isShort ? SHORT : plan.length
+  const short = isShort ? ({ isShort: true } as const) : {}
+  const first = await compareNames(context, length, FIRST_LOOK, all, undefined)
+  if (first === undefined) return undefined
+  if (!mayPin(first)) return { tried, ...short }
   let left = all
   while (left.length > 1) {
     const half = left.slice(0, Math.ceil(left.length / 2))
-    const isInHalf = await conversationsStay(bench, half)
-    if (isInHalf === undefined) return { tried, among: left }
-    left = isInHalf ? half : left.slice(half.length)
+    const rest = left.slice(half.length)
+    const compared = await compareNames(context, length, HALVES, half, rest)
+    if (compared === undefined) return { tried, among: left }
+    if (stays(compared.affinity) === stays(compared.control)) {
+      // Both pin, or chance hid it: the first half decides by itself.
+      const alone = await compareNames(context, length, FIRST_LOOK, half, undefined)
+      if (alone === undefined) return { tried, among: left }
+      left = mayPin(alone) ? half : rest
+    } else {
+      left = stays(compared.affinity) ? half : rest
+    }
   }
-  // It may have been left over by chance alone.
-  const isIt = await conversationsStay(bench, left)
-  if (isIt === undefined) return { tried, among: left }
+  const last = await compareNames(context, length, LAST_LOOK, left, undefined)
+  if (last === undefined) return { tried, among: left }
   const [found] = left
-  return isIt && found !== undefined ? { tried, found } : { tried }
+  return pins(last) && found !== undefined ? { tried, found, ...short } : { tried, ...short }
 }
 
-/** Whether conversations stay where they are with the key under these names. Undefined where they could not be had. */
-async function conversationsStay(
-  { connection: place, budget: purse, identifier: sight, length }: ProbeContext,
+// A look that only leads to the next one need not be sure.
+function mayPin({ affinity, control }: Evidence): boolean {
+  return stays(affinity) && !stays(control)
+}
+
+function pins(evidence: Evidence): boolean {
+  return evidence.by === 'cache'
+    ? stays(evidence.affinity) && !stays(evidence.control) && isHigher(evidence)
+    : follows(evidence.affinity)
+}
+
+/** Plays conversations with the key under these names, and as many under the others, or without a key. */
+async function compareNames(
+  { connection, budget, identifier, plan, blockTokens, connectWithout }: ProbeContext,
+  length: Length,
+  { conversations, turns }: { readonly conversations: number; readonly turns: number },
   headers: readonly string[],
-): Promise<boolean | undefined> {
-  const gateway: Gateway = { name: 'probe', headers }
-  const calls: Call[] = []
-  const talks = Array.from({ length: TALKS }, () =>
-    startConversation(purse, sight ? SHORT : length, always(connectClient(place, gateway))),
-  )
-  for (let turn = 1; turn <= TURNS; turn++) {
-    await Promise.all(
-      shuffled([...talks.entries()]).map(async ([at, talk]) => {
-        const answer = place.signal.aborted ? undefined : await talk.turn()
-        if (answer !== undefined) calls.push({ arm: 'affinity', conversation: at + 1, turn, answer })
-      }),
-    )
+  others: readonly string[] | undefined,
+): Promise<Evidence | undefined> {
+  const withNames = (names: readonly string[]): Gateway => ({ name: 'probe', headers: names })
+  const schedule = { turns, length, pauseMs: identifier === undefined ? plan.pauseMs : 0 }
+  const calls = await playArms(budget, connection.signal, schedule, [
+    { arm: 'affinity', conversations, connect: () => always(connectClient(connection, withNames(headers))) },
+    {
+      arm: 'control',
+      conversations,
+      connect: () =>
+        others === undefined ? () => connectWithout(connection) : always(connectClient(connection, withNames(others))),
+    },
+  ])
+  if (connection.signal.aborted || calls.length < 2 * conversations * turns) return undefined
+  return identifier === undefined ? evidenceByCache(readCaches(calls, blockTokens)) : evidenceByName(calls, identifier)
+}
+
+const KEYS = 6
+const CALLS_PER_KEY = 4
+const KEY_ROUNDS = 2
+const SURE = 0.001
+
+/**
+ * Whether calls that share only their key reach one backend, and other keys reach others. The prompts are second turns of
+ * unrelated conversations: some gateways only look at a pin where the history has an answer.
+ */
+export async function probeKey(context: ProbeContext, gateway: Gateway): Promise<Probes['key']> {
+  const placement = new Map<number, ReadonlyMap<number, string>>()
+  for (let round = 0; round < KEY_ROUNDS; round++) {
+    const clients = Array.from({ length: KEYS }, () => always(connectClient(context.connection, gateway)))
+    const placed = await placementOf(context, clients, CALLS_PER_KEY)
+    for (const [index, backends] of placed) placement.set(round * KEYS + index, backends)
+    const pinned = isPinned(placement)
+    const backends = new Set([...placement.values()].flatMap((all) => [...all.values()])).size
+    if (backends === 0) return undefined
+    if (pinned || round === KEY_ROUNDS - 1) return { pins: pinned, backends }
   }
-  const { sameBackend: stayed, foundCache: descended } = figuresOf(calls, 'affinity', sight)
-  const { count: did = 0, total: of = 0 } = (sight ? stayed : descended) ?? {}
-  // One that has moved tells, however few they are.
-  if (did < of) return false
-  return calls.length < TALKS * TURNS || place.signal.aborted ? undefined : of > 0
+  return undefined
 }
 
-const TRIES = 8
-
-/** Whether calls with nothing in common but their key meet one backend, and equal calls with other keys others. */
-export async function probeKey(bench: ProbeContext, gateway: Gateway): Promise<Probes['key']> {
-  const { connection: place } = bench
-  const one = connectClient(place, gateway)
-  const text = prose(SHORT.opening)
-  const alike = await backendsOf(
-    bench,
-    tries(() => [one, prose(SHORT.opening)]),
-  )
-  const apart = await backendsOf(
-    bench,
-    tries(() => [connectClient(place, gateway), text]),
-  )
-  return alike.size === 0 || apart.size === 0 ? undefined : { heeded: alike.size === 1 && apart.size > 1 }
-}
-
-/** Whether calls go elsewhere that come from other addresses, or with other credentials, where such can be had. */
-export async function probeClientIdentity(bench: ProbeContext): Promise<NonNullable<Probes['origin']>> {
-  const { connection: place, host, otherCredential: stranger } = bench
+/** Whether calls from other addresses, or with other credentials, reach other backends, where that can be tried. */
+export async function probeClientIdentity(context: ProbeContext): Promise<NonNullable<Probes['client']>> {
+  const { connection, host, otherCredential, connectWithout } = context
   const addresses =
     (await orAborted(
-      place.signal,
+      connection.signal,
       addressesTo(host).catch(() => []),
     )) ?? []
-  const elsewhere = await backendsOf(
-    bench,
-    addresses.map((address) => [connectClient({ ...place, fetch: fetchFrom(address) }), prose(SHORT.opening)]),
-  )
-  if (elsewhere.size > 1) return { address: true }
-  const others =
-    stranger === undefined
-      ? new Set()
-      : await backendsOf(
-          bench,
-          tries(() => [connectClient({ ...place, adapter: stranger(randomUUID()) }), prose(SHORT.opening)]),
-        )
+  const fromAddresses = addresses.map((address) => {
+    const own = { ...connection, fetch: fetchFrom(address) }
+    return () => connectWithout(own)
+  })
+  const byAddress = await placementOf(context, fromAddresses, CALLS_PER_KEY)
+  if (isPinned(byAddress)) return { address: true }
+  const otherClients =
+    otherCredential === undefined
+      ? []
+      : Array.from({ length: 2 * KEYS }, () => {
+          const own = { ...connection, adapter: otherCredential(randomUUID()) }
+          return () => connectWithout(own)
+        })
+  const byCredential = await placementOf(context, otherClients, CALLS_PER_KEY)
   return {
-    ...(elsewhere.size > 0 && addresses.length > 2 && { address: false }),
-    ...(others.size > 0 && { credential: others.size > 1 }),
+    ...(byAddress.size > 2 && { address: false }),
+    ...(byCredential.size > 0 && { credential: isPinned(byCredential) }),
   }
 }
 
-type Try = readonly [caller: ChatClient, text: string]
-
-function tries(make: () => Try): Try[] {
-  return Array.from({ length: TRIES }, make)
+// Each client is treated as a conversation: its calls stay together beyond chance, or they do not.
+function isPinned(placement: Placement): boolean {
+  const isTogether = [...placement.values()].every((backends) => new Set(backends.values()).size <= 1)
+  return isTogether && compareWithChance(placement).p <= SURE
 }
 
-/** Who answered these calls. */
-async function backendsOf(
-  { connection: place, budget: purse, identifier: sight }: ProbeContext,
-  all: readonly Try[],
-): Promise<ReadonlySet<string>> {
-  const limit = pLimit(4)
-  const answers = await Promise.all(
-    all.map(([caller, text]) =>
-      limit(async (): Promise<Answer | undefined> => {
-        const settle = place.signal.aborted ? undefined : purse.reserve(text.split(' ').length)
-        if (settle === undefined) return undefined
-        const answer = await caller.ask([{ role: 'user', content: text }])
-        settle(answer.promptTokens)
-        return answer
-      }),
-    ),
+/** The backend of several calls of each client, by the index of the client. */
+async function placementOf(
+  { connection, budget, identifier }: ProbeContext,
+  clients: readonly (() => ChatClient)[],
+  calls: number,
+): Promise<Map<number, ReadonlyMap<number, string>>> {
+  const placed = await Promise.all(
+    clients.map(async (clientOf) => {
+      const backends = new Map<number, string>()
+      for (let turn = 1; turn <= calls && !connection.signal.aborted; turn++) {
+        const answer = await askWithin(budget, clientOf(), secondTurn(SHORT))
+        const backend = answer && answer.fault === undefined ? identifier?.backendOf(answer) : undefined
+        if (backend !== undefined) backends.set(turn, backend)
+      }
+      return backends
+    }),
   )
-  return new Set(answers.flatMap((answer) => (answer && !answer.fault ? (sight?.backendOf(answer) ?? []) : [])))
+  return new Map([...placed.entries()].filter(([, backends]) => backends.size > 0))
 }

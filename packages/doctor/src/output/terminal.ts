@@ -1,6 +1,7 @@
 import { styleText } from 'node:util'
 import Table from 'cli-table3'
-import type { Figures, Share } from '../analysis/figures.js'
+import type { Share } from '../analysis/evidence.js'
+import type { Figures } from '../analysis/figures.js'
 import type { EchoJudgement } from '../echo/judge-echo.js'
 import type { EchoResult } from '../echo/run-echo-check.js'
 import type { Examination } from '../experiment/examine.js'

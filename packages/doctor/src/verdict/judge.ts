@@ -1,141 +1,204 @@
-import type { Share } from '../analysis/figures.js'
-import type { Findings } from '../analysis/findings.js'
+import type { Evidence } from '../analysis/evidence.js'
+import type { Findings, Probes } from '../analysis/findings.js'
 import { withAdvice } from './advice.js'
-import * as say from './explanations.js'
+import * as explain from './explanations.js'
 import * as steps from './next-steps.js'
-import type { Evidence, Judgement, Verdict } from './verdict.js'
+import { follows, isBeyondChance, isChance, isHigher, isNearlyAll, isSame, stays, wouldMove } from './statistics.js'
+import type { Judgement, Verdict } from './verdict.js'
 
-/** Failures up to this share are told, and no more: a backend that dies costs a call or two. */
+/** Failures up to this share are reported and change nothing: a backend that dies costs a call or two. */
 const MAX_FAILED_SHARE = 0.1
-/** A backend that dies moves its conversations once. */
-const STAY_SHARE = 0.95
-/** Fewer turns than these say nothing. */
-const MIN_STEPS = 4
 
-/** Evidence of both arms -> what it means and what to do. Pure. */
+/** Judges what both arms have shown. Pure: the same findings give the same judgement. */
 export function judge(findings: Findings): Judgement {
   const { affinity, control } = findings.figures
   if ([affinity, control].some(({ failed, calls }) => failed > MAX_FAILED_SHARE * calls)) return unhealthy(findings)
-  const seen = evidenceOf(findings)
-  if (seen === undefined) return unknown(findings)
-  const judgement = judgeEvidence(findings, seen)
-  const why = [...judgement.why, ...say.besides(findings)]
+  const judgement = judgeEvidence(findings)
+  const why = [...judgement.why, ...explain.remarks(findings)]
   return { ...judgement, why, next: judgement.next.filter((line) => line !== '') }
 }
 
-/** By the backends' names, or where nobody says them, by what their caches know. */
-export function evidenceOf({ figures: { affinity, control } }: Findings): Evidence | undefined {
-  const named = evidenceFrom('backend', affinity.sameBackend, control.sameBackend)
-  const cached = evidenceFrom('cache', affinity.foundCache, control.foundCache)
-  if (named === undefined || cached === undefined) return named ?? cached
-  // Where caches stay with the key and do not without, names that tell another story are names of something else: of a
-  // hop before the backends, or of nobody.
-  const isTold = stays(cached.affinity) && !stays(cached.control)
-  return isTold && (!stays(named.affinity) || stays(named.control)) ? cached : named
+function judgeEvidence(findings: Findings): Judgement {
+  const evidence = evidenceOf(findings)
+  if (evidence === undefined) return unknown(findings)
+  if (evidence === 'conflict') return open(findings, [explain.conflict(findings)], steps.whenNamesConflict(findings))
+  if (evidence.by === 'cache') return judgeCaches(findings, evidence)
+  const backends = namesOf(findings)
+  return backends.length === 1 ? judgeOneBackend(findings, backends[0] ?? '') : judgeBackends(findings, evidence)
 }
 
-function evidenceFrom(
-  by: Evidence['by'],
-  affinity: Share | undefined,
-  control: Share | undefined,
-): Evidence | undefined {
-  const isEnough = (affinity?.total ?? 0) >= MIN_STEPS && (control?.total ?? 0) >= MIN_STEPS
-  return isEnough && affinity && control ? { by, affinity, control } : undefined
+/** The evidence to judge by: names, unless the caches contradict them. */
+export function evidenceOf({ names, caches, identifier }: Findings): Evidence | 'conflict' | undefined {
+  if (names === undefined || caches === undefined) return names ?? caches
+  // Caches that stay with the key and not without it prove a pin, so names that show something else name something else:
+  // a hop before the backends, or nothing at all.
+  const isPinned = stays(caches.affinity) && !stays(caches.control) && isHigher(caches)
+  if (isPinned && (!stays(names.affinity) || stays(names.control))) return caches
+  if (identifier?.isContradicted !== true) return names
+  // A constant name may be that of several backends.
+  if (names.affinity.backends === 1 && names.control.backends === 1) return caches
+  return 'conflict'
 }
 
-function stays({ count: did, total: of }: Share): boolean {
-  return did >= STAY_SHARE * of
+function namesOf({ figures: { affinity, control } }: Findings): string[] {
+  return [...new Set([affinity, control].flatMap(({ backends = {} }) => Object.keys(backends)))]
 }
 
-function judgeEvidence(findings: Findings, seen: Evidence): Judgement {
-  const { affinity, control } = findings.figures
-  const places = new Set([affinity, control].flatMap(({ backends = {} }) => Object.keys(backends)))
-  if (seen.by === 'backend' && places.size === 1) return judgeOneBackend(findings, [...places][0] ?? '')
-  if (!stays(seen.affinity)) return judgeMoving(findings, seen)
-  if (!stays(seen.control)) return sticky(findings, seen, say.kept(findings, seen))
-  return judgeBothStay(findings, seen)
+function judgeBackends(findings: Findings, evidence: Evidence): Judgement {
+  const { affinity, control } = evidence
+  const isGuess = findings.identifier?.trust === 'guessed'
+  if (stays(affinity)) {
+    if (!stays(control) && isHigher(evidence)) return judgePinned(findings, evidence, isGuess)
+    if (stays(control)) return judgeBothStay(findings, evidence, isGuess)
+    return askForMore(findings, explain.tooFewMoves(findings, evidence))
+  }
+  // A value that is only guessed to be a name, and changes, may be anything.
+  if (isGuess) return open(findings, explain.guessMoves(findings, evidence), steps.whenGuessMoves(findings))
+  return judgeMoves(findings, evidence)
 }
 
-function sticky(findings: Findings, seen: Evidence, why: readonly string[]): Judgement {
-  return verdictOf('sticky', why, steps.whenSticky(findings, seen))
-}
-
-/** Both arms stay where they are: is it the key that keeps the one? */
-function judgeBothStay(findings: Findings, seen: Evidence): Judgement {
-  const { affinity, control } = findings.figures
-  const why = say.kept(findings, seen)
-  const [withKey, without] = sourcesOf(findings)
-  if (withKey !== '' && withKey !== without) return sticky(findings, seen, [...why, say.sources(affinity, control)])
+/** Stays with the key, and not without it. */
+function judgePinned(findings: Findings, evidence: Evidence, isGuess: boolean): Judgement {
   const { key } = findings.probes
-  if (key?.heeded) return sticky(findings, seen, [...why, say.keyHeeded])
-  const judgement = verdictOf(
-    'sticky-without-key',
-    key === undefined ? why : [...why, say.keyIgnored],
-    steps.whenWithoutKey(findings, seen),
-  )
-  return key === undefined && seen.by === 'backend' ? { ...judgement, nextProbe: 'key' } : judgement
+  const why = explain.kept(findings, evidence)
+  if (follows(evidence.affinity)) return sticky(findings, evidence, why)
+  // All conversations with a key were on one backend: is it the key, or is it its presence?
+  if (key === undefined) return ask('key', open(findings, [...why, explain.oneForAllKeys(evidence)], []))
+  if (key.pins && !isGuess) return sticky(findings, evidence, [...why, explain.keyPins])
+  return open(findings, [...why, explain.oneForAllKeys(evidence)], steps.whenOneForAllKeys())
 }
 
-/** What the gateway says that it took the key from, with a key and without. */
-function sourcesOf({ figures: { affinity, control } }: Findings): readonly [string, string] {
-  const named = (all: object | undefined): string => Object.keys(all ?? {}).join()
-  return [named(affinity.pinSources), named(control.pinSources)]
+/** Both arms stay: is it the key that pins the one? */
+function judgeBothStay(findings: Findings, evidence: Evidence, isGuess: boolean): Judgement {
+  const { affinity, control } = findings.figures
+  const why = explain.kept(findings, evidence)
+  const [withKey, without] = sourcesOf(findings)
+  if (withKey !== '' && withKey !== without && follows(evidence.affinity)) {
+    return sticky(findings, evidence, [...why, explain.sources(affinity, control)])
+  }
+  if (!follows(evidence.affinity)) return askForMore(findings, explain.tooFewMoves(findings, evidence))
+  const { key } = findings.probes
+  if (key === undefined) return ask('key', open(findings, why, []))
+  if (key.pins) return sticky(findings, evidence, [...why, explain.keyPinsToo])
+  if (!isGuess && follows(evidence.control)) {
+    return verdictOf('sticky-without-key', [...why, explain.keyDoesNotPin(key)], steps.whenWithoutKey(findings))
+  }
+  return open(findings, [...why, explain.keyDoesNotPin(key)], [])
+}
+
+/** Conversations move, by names or by caches. */
+function judgeMoves(findings: Findings, evidence: Evidence): Judgement {
+  const { affinity, control } = evidence
+  const isNamed = evidence.by === 'backend'
+  if (isHigher(evidence) && (!isNamed || isBeyondChance(affinity))) {
+    return verdictOf('partly-sticky', explain.partly(findings, evidence), steps.whenPartly(findings, evidence))
+  }
+  const isAsWithout = isSame(evidence) && (!isNamed || isChance(affinity) || isBeyondChance(control))
+  if (isAsWithout && wouldMove(affinity)) return judgeMoving(findings, evidence)
+  return askForMore(findings, explain.tooFewMoves(findings, evidence))
+}
+
+function judgeCaches(findings: Findings, evidence: Evidence): Judgement {
+  const { affinity, control } = evidence
+  const why = explain.kept(findings, evidence)
+  if (stays(affinity)) {
+    if (!stays(control) && isHigher(evidence)) return sticky(findings, evidence, why)
+    if (stays(control)) return open(findings, [...why, explain.bothFound], steps.whenBothFound(findings))
+    return askForMore(findings, explain.tooFewMoves(findings, evidence))
+  }
+  return judgeMoves(findings, evidence)
 }
 
 function judgeOneBackend(findings: Findings, backend: string): Judgement {
-  const { origin } = findings.probes
-  const why = say.allOn(findings, backend)
-  const pin = (['address', 'credential'] as const).find((name) => origin?.[name] === true)
+  const { client } = findings.probes
+  const why = explain.allOn(findings, backend)
+  const pin = (['address', 'credential'] as const).find((name) => client?.[name] === true)
   if (pin !== undefined) {
-    return verdictOf('sticky-without-key', [...why, say.pinnedBy(pin)], steps.whenPinnedBy(pin, findings))
+    return verdictOf('sticky-without-key', [...why, explain.pinnedBy(pin)], steps.whenPinnedBy(pin, findings))
   }
-  const judgement = verdictOf('single-backend', [...why, ...say.triedOrigins(origin)], steps.whenOnOne(origin))
-  return origin === undefined ? { ...judgement, nextProbe: 'origin' } : judgement
+  const tried = [...why, ...explain.triedClients(client)]
+  // One name in all answers proves one backend only where the caches agree.
+  const agrees = findings.foundAny !== undefined && isNearlyAll(findings.foundAny)
+  const judgement = agrees
+    ? verdictOf('single-backend', tried, steps.whenOnOne(client))
+    : open(findings, [...tried, explain.oneNameProvesLittle], steps.whenOneName(findings))
+  return client === undefined ? ask('client', judgement) : judgement
 }
 
-/** The key does not keep conversations where they are. Why not? */
-function judgeMoving(findings: Findings, seen: Evidence): Judgement {
-  const { gateway: row, recognised, probes, carriers, figures } = findings
-  const why = say.moved(findings, seen)
-  const words = row.evidence?.outcomeValues ?? {}
-  const said = Object.entries(figures.affinity.pinOutcomes ?? {})
-  const disabled = said.filter(([word]) => Object.hasOwn(words, word) && words[word] === 'disabled')
+/** The key does not keep conversations on a backend. Why not? */
+function judgeMoving(findings: Findings, evidence: Evidence): Judgement {
+  const { gateway, recognised, otherHop, probes, carriers, figures } = findings
+  const why = explain.moved(findings, evidence)
+  const outcomes = gateway.evidence?.outcomeValues ?? {}
+  const reported = Object.entries(figures.affinity.pinOutcomes ?? {})
+  const disabled = reported.filter(([value]) => Object.hasOwn(outcomes, value) && outcomes[value] === 'disabled')
   if (disabled.reduce((sum, [, times]) => sum + times, 0) > figures.affinity.calls / 2) {
-    return verdictOf('key-lost', [...why, say.toldNoKey(findings)], steps.whenKeyLost(findings))
+    return verdictOf('key-lost', [...why, explain.reportsNoKey(findings)], steps.whenKeyLost(findings))
   }
   const [withKey, without] = sourcesOf(findings)
   if (withKey !== '' && withKey === without) {
-    return verdictOf('key-lost', [...why, say.sources(figures.affinity, figures.control)], steps.whenKeyLost(findings))
+    return verdictOf(
+      'key-lost',
+      [...why, explain.sources(figures.affinity, figures.control)],
+      steps.whenKeyLost(findings),
+    )
   }
   const found = probes.names?.found
   if (found !== undefined) {
     const twin = carriers.find((name) => name !== found && name.replaceAll('_', '-') === found)
     return twin === undefined
-      ? verdictOf('wrong-name', [...why, say.otherName(found, carriers)], steps.whenOtherName(found))
-      : verdictOf('key-lost', [...why, say.twin(twin, found)], steps.whenTwin(twin, found))
+      ? verdictOf('wrong-name', [...why, explain.otherName(found, carriers)], steps.whenOtherName(found))
+      : verdictOf('key-lost', [...why, explain.twin(twin, found)], steps.whenTwin(twin, found))
   }
   const among = probes.names?.among
-  if (among !== undefined) return verdictOf('wrong-name', [...why, say.oneOf(among, carriers)], steps.whenOneOf())
-  // It is known which header this one reads, and that was sent.
-  if (recognised === row.name) return judgeOff(recognised, [...why, say.knownAndOff(findings)])
-  const judgement = verdictOf('not-sticky', [...why, ...say.noName(probes.names)], steps.whenNotSticky(findings))
-  if (probes.names === undefined) return { ...judgement, nextProbe: 'names' }
-  return recognised === undefined ? judgement : judgeOff(recognised, judgement.why)
+  if (among !== undefined) return verdictOf('wrong-name', [...why, explain.oneOf(among, carriers)], steps.whenOneOf())
+  // The gateway is known, so is the header that it reads, and that header was sent.
+  if (recognised === gateway.name) {
+    return verdictOf(
+      'affinity-off',
+      [...why, explain.knownAndOff(findings)],
+      withAdvice(recognised, steps.orLost(findings)),
+    )
+  }
+  const judgement = verdictOf('not-sticky', [...why, ...explain.noName(probes.names)], steps.whenNotSticky(findings))
+  if (probes.names === undefined) return ask('names', judgement)
+  return recognised === undefined || otherHop !== undefined
+    ? judgement
+    : verdictOf('affinity-off', judgement.why, withAdvice(recognised, steps.orLost(findings)))
 }
 
-function judgeOff(gateway: string, why: readonly string[]): Judgement {
-  return verdictOf('affinity-off', why, withAdvice(gateway, [steps.orLost]))
+/** What the gateway reports that it took the key from, with a key and without. */
+function sourcesOf({ figures: { affinity, control } }: Findings): readonly [string, string] {
+  const names = (all: object | undefined): string => Object.keys(all ?? {}).join()
+  return [names(affinity.pinSources), names(control.pinSources)]
+}
+
+function sticky(findings: Findings, evidence: Evidence, why: readonly string[]): Judgement {
+  return verdictOf('sticky', [...why, ...explain.fromSecondTurn(evidence)], steps.whenSticky(findings, evidence))
+}
+
+function askForMore(findings: Findings, why: readonly string[]): Judgement {
+  const judgement = open(findings, why, steps.whenTooFew(findings))
+  return findings.canPlayMore ? ask('more', judgement) : judgement
+}
+
+function ask(nextProbe: keyof Probes, judgement: Judgement): Judgement {
+  return { ...judgement, nextProbe }
+}
+
+function open(findings: Findings, why: readonly string[], next: readonly string[]): Judgement {
+  return verdictOf('unknown', why, next.length > 0 ? next : steps.whenUnknown(findings))
 }
 
 function verdictOf(verdict: Verdict, why: readonly string[], next: readonly string[]): Judgement {
-  return { verdict, sentence: say.SENTENCES[verdict], why, next }
+  return { verdict, sentence: explain.SENTENCES[verdict], why, next }
 }
 
 function unhealthy(findings: Findings): Judgement {
-  const sentence = say.howUnhealthy(findings)
-  return { ...verdictOf('unhealthy', say.failures(findings), steps.whenUnhealthy(findings)), sentence }
+  const sentence = explain.howUnhealthy(findings)
+  return { ...verdictOf('unhealthy', explain.failures(findings), steps.whenUnhealthy(findings)), sentence }
 }
 
 function unknown(findings: Findings): Judgement {
-  return verdictOf('unknown', [...say.nothingSeen(findings), ...say.besides(findings)], steps.whenUnknown(findings))
+  return verdictOf('unknown', explain.nothingSeen(findings), steps.whenUnknown(findings))
 }

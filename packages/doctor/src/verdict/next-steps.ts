@@ -1,20 +1,20 @@
 // What to do about a verdict, one line each. What to configure at a gateway is in advice.ts.
 
 import { gateways } from 'llm-affinity/gateways'
+import type { Evidence } from '../analysis/evidence.js'
 import type { Findings, Probes } from '../analysis/findings.js'
 import { advice, withAdvice } from './advice.js'
-import type { Evidence } from './verdict.js'
 
-export function whenPinnedBy(pin: 'address' | 'credential', { gateway: row }: Findings): readonly string[] {
+export function whenPinnedBy(pin: 'address' | 'credential', { gateway }: Findings): readonly string[] {
   const what = pin === 'address' ? 'from this address' : 'with this credential'
   return [
     `All conversations ${what} share one backend, and the others are idle. To spread them, configure the gateway to hash the key instead.`,
-    ...withAdvice(row.name, []),
+    ...withAdvice(gateway.name, []),
   ]
 }
 
-export function whenOnOne(origin: Probes['origin']): string[] {
-  const open = [origin?.address === undefined && 'this address', origin?.credential === undefined && 'this API key']
+export function whenOnOne(client: Probes['client']): string[] {
+  const open = [client?.address === undefined && 'this address', client?.credential === undefined && 'this API key']
   const maybe = open.filter(Boolean).join(' or ')
   return [
     'With one backend you do not need affinity. If there are more, find out why the gateway does not use them.',
@@ -24,38 +24,82 @@ export function whenOnOne(origin: Probes['origin']): string[] {
   ]
 }
 
-export function whenSticky({ gateway: row }: Findings, { by }: Evidence): readonly string[] {
-  const { exposeBackend: name } = advice.get(row.name) ?? {}
+export function whenOneName(findings: Findings): string[] {
+  return ['If there is one backend, you do not need affinity.', ...exposeBackend(findings)]
+}
+
+export function whenSticky({ gateway }: Findings, { by }: Evidence): readonly string[] {
+  const { exposeBackend: name } = advice.get(gateway.name) ?? {}
   return by === 'cache' && name ? [`To see which backend answers, add \`${name.line}\` to ${name.into}.`] : []
 }
 
-export function whenWithoutKey(findings: Findings, { by }: Evidence): readonly string[] {
-  if (by === 'cache') {
-    return [
-      'The backend is not visible: there may be one backend, a cache shared by all, or a pin by address, credential or prompt prefix.',
-      ...nameBackends(findings),
-    ]
-  }
+export function whenPartly({ gateway, issuedTokens }: Findings, { affinity }: Evidence): readonly string[] {
   return [
-    'The gateway pins by something else, such as the beginning of the prompt. If you want that, there is nothing to do.',
-    ...withAdvice(findings.gateway.name, []),
+    'Look in the configuration of the gateway for a limit of requests or load per backend, and for the lifetime of pins.',
+    'If there are several instances of the gateway, let them hash the key, or share their pins.',
+    affinity.moves.length > 0 && issuedTokens.length > 0 ? sendBack(issuedTokens) : '',
+    ...withAdvice(gateway.name, []),
   ]
 }
 
-function nameBackends({ gateway: row }: Findings): string[] {
-  const { exposeBackend: name } = advice.get(row.name) ?? {}
+export function whenWithoutKey({ gateway }: Findings): readonly string[] {
+  return [
+    'The gateway pins by something else, such as the beginning of the prompt. If you want that, there is nothing to do.',
+    ...withAdvice(gateway.name, []),
+  ]
+}
+
+export function whenOneForAllKeys(): readonly string[] {
+  return [
+    'Check that the gateway hashes the value of the header, and does not only test whether it is present.',
+    'Check that all backends are up, then run the doctor again.',
+  ]
+}
+
+export function whenBothFound(findings: Findings): readonly string[] {
+  return exposeBackend(findings)
+}
+
+export function whenNamesConflict(findings: Findings): readonly string[] {
+  return ['If a header names the backend, run the doctor with --backend-header NAME.', ...exposeBackend(findings)]
+}
+
+export function whenGuessMoves({ identifier }: Findings): readonly string[] {
+  const by = identifier?.by ?? ''
+  const cookie = by.startsWith('cookie ')
+  return [
+    cookie
+      ? 'Configure the gateway to name the backend in a response header such as `x-backend`.'
+      : `If \`${by}\` names the backend, run the doctor with --backend-header ${by}.`,
+    cookie ? '' : 'If it does not, configure the gateway to name the backend in a response header such as `x-backend`.',
+  ]
+}
+
+export function whenTooFew(findings: Findings): readonly string[] {
+  const { stoppedBy } = findings
+  if (stoppedBy === 'time') return ['Make fewer calls: --conversations 3 --turns 4, or use a faster model.']
+  return ['Play more conversations: --conversations 20 --budget 1000000.', ...exposeBackend(findings)]
+}
+
+function exposeBackend({ gateway, identifier }: Findings): string[] {
+  if (identifier !== undefined && identifier.trust !== 'guessed') return []
+  const { exposeBackend: name } = advice.get(gateway.name) ?? {}
   if (name) return [`To see which backend answers, add \`${name.line}\` to ${name.into}.`]
   return ['Configure the gateway to name the backend in a response header such as `x-backend`.']
 }
 
-const echoHint = (carriers: readonly string[]): string =>
-  `Run the doctor with --echo to see whether ${carriers.join(' and ') || 'the key'} ${carriers.length > 1 ? 'arrive' : 'arrives'} behind the gateway.`
+function echoHint({ carriers, options }: Pick<Findings, 'carriers'> & { readonly options: string }): string {
+  const what = carriers.join(' and ') || 'the key'
+  return `To see whether ${what} ${carriers.length > 1 ? 'arrive' : 'arrives'} behind the gateway, put an echo server there: \`llm-affinity-doctor ${options} --echo\`.`
+}
+
+const optionsOf = ({ target }: Findings): string => `--base-url ${target.baseUrl} --model ${target.model}`
 
 export function whenKeyLost(findings: Findings): readonly string[] {
   return [
     'Look for a hop before the gateway that forwards only the headers that it knows, and allow this one.',
     ...withAdvice(findings.gateway.name, []),
-    echoHint(findings.carriers),
+    echoHint({ ...findings, options: optionsOf(findings) }),
   ]
 }
 
@@ -70,8 +114,8 @@ export function whenOneOf(): string[] {
 const HASH_SENT = 'Or configure the gateway to hash the header that is sent.'
 
 function optionFor(header: string): string {
-  const rows = [...gateways.values()].filter(({ headers }) => headers.length === 1 && headers[0] === header)
-  return rows.length === 1 ? `gateway: '${rows[0]?.name}'` : `gateway: { name: 'ours', headers: ['${header}'] }`
+  const entries = [...gateways.values()].filter(({ headers }) => headers.length === 1 && headers[0] === header)
+  return entries.length === 1 ? `gateway: '${entries[0]?.name}'` : `gateway: { name: 'ours', headers: ['${header}'] }`
 }
 
 export function whenTwin(lost: string, found: string): string[] {
@@ -81,49 +125,64 @@ export function whenTwin(lost: string, found: string): string[] {
   ]
 }
 
-export const orLost =
-  'If it is on, run the doctor with --echo to see whether a hop before the gateway drops the header.'
+export function orLost(findings: Findings): string[] {
+  const hop = findings.otherHop === undefined ? 'a hop before the gateway' : findings.otherHop
+  return [`If it is on, see whether ${hop} drops the header.`, echoHint({ ...findings, options: optionsOf(findings) })]
+}
 
-export function whenNotSticky({ gateway: row, carriers, recognised, echoedIn: echoed }: Findings): readonly string[] {
-  const steps = withAdvice(recognised ?? row.name, [])
+export function whenNotSticky(findings: Findings): readonly string[] {
+  const { gateway, carriers, recognised, echoedIn, issuedTokens } = findings
+  const steps = withAdvice(recognised ?? gateway.name, [])
   return [
     ...(steps.length > 0
       ? steps
       : [
           `Configure the gateway to hash the header \`${carriers[0] ?? 'x-session-id'}\`. For a gateway that the doctor knows, --gateway NAME prints the line.`,
         ]),
-    echoed.length > 0 ? '' : echoHint(carriers),
+    issuedTokens.length > 0 ? sendBack(issuedTokens) : '',
+    echoedIn.length > 0 ? '' : echoHint({ ...findings, options: optionsOf(findings) }),
   ]
 }
 
-export function whenUnhealthy({ faults, isModelListed: listed, figures: { affinity, control } }: Findings): string[] {
+function sendBack(tokens: readonly string[]): string {
+  const isCookie = tokens.every((token) => token.startsWith('cookie '))
+  return isCookie
+    ? 'If the gateway pins by these cookies, configure it to hash the header of the key instead: LLM clients keep no cookies.'
+    : `If the gateway pins by \`${tokens.join('`, `')}\`, it expects them back, which llm-affinity does not do. Configure it to hash the header of the key instead.`
+}
+
+export function whenUnhealthy({ faults, isModelListed, figures: { affinity, control } }: Findings): string[] {
   const isAll = [affinity, control].every(({ calls, failed }) => failed === calls)
   const kinds = new Set(faults.map(({ kind }) => kind))
-  const isOver = kinds.has('limited')
+  const isLimited = kinds.has('limited')
   return [
-    isAll && listed !== true
+    isAll && isModelListed !== true
       ? 'Check --model first: gateways also answer like this when no backend has the model.'
       : '',
-    isOver ? 'Wait for the rate limit, or make fewer calls: --conversations 2 --turns 4.' : '',
+    isLimited ? 'Wait for the rate limit, or make fewer calls: --conversations 3 --turns 4 --concurrency 1.' : '',
+    kinds.has('unauthorized') ? 'Check whether the API key was revoked, or has used up its quota.' : '',
     kinds.has('broken') || kinds.has('unreachable')
       ? 'Find the dead backends, and configure the gateway to skip them: `fail_duration` in Caddy, `check` in HAProxy, `max_fails` in nginx.'
       : '',
     kinds.has('cut') ? 'Streams end early: check the timeouts and limits of all hops, and the log of the gateway.' : '',
     kinds.has('silent') ? 'Use a faster model, or run the doctor when there is less load.' : '',
-    isOver && kinds.size === 1 ? '' : 'Then run the doctor again.',
+    isLimited && kinds.size === 1 ? '' : 'Then run the doctor again.',
   ].filter((line) => line !== '')
 }
 
 export function whenUnknown(findings: Findings): string[] {
-  const { stoppedBy: cut, invalidCachedTokens: nonsense } = findings
-  if (cut !== undefined && findings.identifier !== undefined) {
+  const { stoppedBy, invalidCachedTokens, identifier, cacheProblem } = findings
+  if (stoppedBy !== undefined && identifier !== undefined) {
     return [
-      cut === 'time' ? 'Make fewer calls: --conversations 3 --turns 4, or use a faster model.' : 'Raise --budget.',
+      stoppedBy === 'time'
+        ? 'Make fewer calls: --conversations 3 --turns 4, or use a faster model.'
+        : 'Raise --budget.',
     ]
   }
+  if (cacheProblem === 'too-coarse') return ['Raise --budget to 400000.', ...exposeBackend(findings)]
   return [
-    ...nameBackends(findings),
-    nonsense
+    ...exposeBackend(findings),
+    invalidCachedTokens
       ? 'Or configure the server to report `usage.prompt_tokens_details.cached_tokens` as a whole number that is not above `prompt_tokens`.'
       : 'Or configure the server to report cached tokens: vLLM does with --enable-prompt-tokens-details, SGLang with --enable-cache-report.',
   ]

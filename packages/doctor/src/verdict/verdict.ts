@@ -1,8 +1,8 @@
-import type { Share } from '../analysis/figures.js'
 import type { Probes } from '../analysis/findings.js'
 
 export type Verdict =
   | 'sticky'
+  | 'partly-sticky'
   | 'not-sticky'
   | 'sticky-without-key'
   | 'key-lost'
@@ -18,13 +18,15 @@ export interface Judgement {
   readonly sentence: string
   readonly why: readonly string[]
   readonly next: readonly string[]
-  /** What would make it surer, and can be found out. */
+  /** The probe that could make the verdict surer. */
   readonly nextProbe?: keyof Probes
 }
 
+/** 0: conversations stay. 1: they do not, or not always. 2: it cannot be told. */
 export const EXIT_CODES: Readonly<Record<Verdict, 0 | 1 | 2>> = {
   sticky: 0,
   'sticky-without-key': 0,
+  'partly-sticky': 1,
   'not-sticky': 1,
   'key-lost': 1,
   'wrong-name': 1,
@@ -32,11 +34,4 @@ export const EXIT_CODES: Readonly<Record<Verdict, 0 | 1 | 2>> = {
   'single-backend': 2,
   unhealthy: 2,
   unknown: 2,
-}
-
-/** How conversations were followed from turn to turn. */
-export interface Evidence {
-  readonly by: 'backend' | 'cache'
-  readonly affinity: Share
-  readonly control: Share
 }

@@ -2,12 +2,12 @@ import { html } from 'hono/html'
 import type { Arm, Call } from '../../client/calls.js'
 import { percent } from '../terminal.js'
 import { ARM_NAMES } from './chart.js'
-import type { Faces } from './palette.js'
+import type { Labels } from './palette.js'
 
 type Piece = ReturnType<typeof html>
 
 /** One row per conversation, one column per turn: the backend, and the cached share of the prompt. */
-export function gridOf(arm: Arm, calls: readonly Call[], faces: Faces, isCacheSeen: boolean): Piece {
+export function gridOf(arm: Arm, calls: readonly Call[], labels: Labels, isCacheSeen: boolean): Piece {
   const own = calls.filter((call) => call.arm === arm)
   if (own.length === 0) return html`<h3>${ARM_NAMES[arm]}</h3><p>No calls.</p>`
   const turns = range(Math.max(...own.map(({ turn }) => turn)))
@@ -23,7 +23,7 @@ export function gridOf(arm: Arm, calls: readonly Call[], faces: Faces, isCacheSe
       html`<tr><th scope="row">${conversation}</th>${turns.map((turn) =>
         cell(
           own.find((call) => call.conversation === conversation && call.turn === turn),
-          faces,
+          labels,
           isCacheSeen,
         ),
       )}</tr>`,
@@ -32,19 +32,19 @@ export function gridOf(arm: Arm, calls: readonly Call[], faces: Faces, isCacheSe
 </div>`
 }
 
-function cell(call: Call | undefined, faces: Faces, isCacheSeen: boolean): Piece {
+function cell(call: Call | undefined, labels: Labels, isCacheSeen: boolean): Piece {
   if (call === undefined) return html`<td>not sent</td>`
   const { fault, promptTokens, cachedTokens } = call.answer
   if (fault !== undefined)
     return html`<td><span class="failed">failed</span><small>${fault.status ?? fault.kind}</small></td>`
-  const face = faces.of(call)
+  const label = labels.of(call)
   const isKnown = isCacheSeen && promptTokens !== undefined && cachedTokens !== undefined && promptTokens > 0
   const share = isKnown
     ? html`<small>${percent(cachedTokens / promptTokens)}<span class="said"> cached</span></small>`
     : html`<small><span class="said">cached share </span>unknown</small>`
-  return face === undefined
+  return label === undefined
     ? html`<td>unknown${share}</td>`
-    : html`<td class="c${face.color}">${face.label}${share}</td>`
+    : html`<td class="c${label.color}">${label.text}${share}</td>`
 }
 
 function range(to: number): number[] {

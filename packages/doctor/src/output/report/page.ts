@@ -6,7 +6,7 @@ import { EXIT_CODES } from '../../verdict/verdict.js'
 import { ROWS } from '../terminal.js'
 import { ARM_NAMES, chartOf, medians } from './chart.js'
 import { gridOf } from './grid.js'
-import { COLORS, facesOf } from './palette.js'
+import { COLORS, labelsOf } from './palette.js'
 import { style } from './style.js'
 
 const MARKS = { 0: 'good', 1: 'bad', 2: 'open' } as const
@@ -17,7 +17,7 @@ type Piece = ReturnType<typeof html>
 export async function asPage(examination: Examination): Promise<string> {
   const { judgement, findings, calls, identifier: sight, gateway, spent } = examination
   const { verdict, sentence, why, next } = judgement
-  const faces = facesOf(calls, sight)
+  const labels = labelsOf(calls, sight)
   const { affinity, control } = findings.figures
   const isCacheSeen = affinity.cachedShare !== undefined || control.cachedShare !== undefined
   return String(
@@ -56,8 +56,8 @@ ${next.length === 0 ? '' : html`<h2>What to do</h2><ul>${next.map(item)}</ul>`}
 <section aria-labelledby="grid">
 <h2 id="grid">Which backend answered which turn</h2>
 <p>${sight === undefined ? 'No answer names its backend. Cells show which cache answered, as far as `cached_tokens` tell; caches are counted within each conversation, so cache 1 of two conversations may be two backends.' : html`Distinguished by <code>${sight.by}</code>. A conversation that stays on one backend has one colour. The percentage is the cached share of the prompt.`}</p>
-${faces.names.length === 0 ? '' : html`<ul class="key" aria-label="Backends">${faces.names.map((name, at) => html`<li><span class="swatch c${at % COLORS}" aria-hidden="true"></span><span>${name}</span></li>`)}</ul>`}
-${ARMS.map((arm) => gridOf(arm, calls, faces, isCacheSeen))}
+${labels.names.length === 0 ? '' : html`<ul class="key" aria-label="Backends">${labels.names.map((name, at) => html`<li><span class="swatch c${at % COLORS}" aria-hidden="true"></span><span>${name}</span></li>`)}</ul>`}
+${ARMS.map((arm) => gridOf(arm, calls, labels, isCacheSeen))}
 </section>
 <section aria-labelledby="ttft">
 <h2 id="ttft">Time to the first token</h2>

@@ -1,0 +1,63 @@
+import type { Call } from '../client/calls.js'
+import { conversationsOf } from './conversations.js'
+import { lineages, TEMPLATE_SLACK } from './lineage.js'
+
+/** A later turn whose answer reported cached tokens. */
+export interface CacheStep {
+  readonly call: Call
+  /** The call of the turn before. */
+  readonly before: Call
+  /** Whether the cache that answered had seen the turn before. */
+  readonly found: boolean
+  /** Whether it had seen any turn of the conversation. */
+  readonly foundAny: boolean
+}
+
+/** What `cached_tokens` show. */
+export interface CacheReading {
+  readonly steps: readonly CacheStep[]
+  /** The most lineages that one conversation has. Absent where nothing was found in any cache. */
+  readonly lineages?: number
+  /**
+   * Why `found` proves nothing: no answer reports cached tokens, no turn was found in either arm, or the prompts grew by less
+   * than a block of the cache, so that consecutive turns cannot be told apart.
+   */
+  readonly problem?: 'not-reported' | 'nothing-found' | 'too-coarse'
+}
+
+const MAX_BLOCK = 1024
+
+/**
+ * Reads the `cached_tokens` of all calls.
+ *
+ * @param block The block of the cache in tokens, where it was measured.
+ */
+export function readCaches(calls: readonly Call[], block: number = MAX_BLOCK): CacheReading {
+  const conversations = conversationsOf(calls)
+  const all = conversations.map(lineages)
+  const steps = all.flatMap((turns) =>
+    turns.slice(1).flatMap(({ call, lineage, isNew }, index): CacheStep[] => {
+      const before = turns[index]
+      if (before === undefined || before.call.turn + 1 !== call.turn) return []
+      return [{ call, before: before.call, found: before.lineage === lineage, foundAny: !isNew }]
+    }),
+  )
+  if (steps.length === 0) return { steps, problem: 'not-reported' }
+  const most = Math.max(...all.flatMap((turns) => turns.map(({ lineage }) => lineage)))
+  const hasFound = all.some((turns) => new Set(turns.map(({ lineage }) => lineage)).size < turns.length)
+  if (!hasFound) return { steps, problem: 'nothing-found' }
+  const growths = steps.map(({ call, before }) => (call.answer.promptTokens ?? 0) - (before.answer.promptTokens ?? 0))
+  const isTooCoarse = Math.min(...growths) < Math.min(block, blockTokens(calls)) + TEMPLATE_SLACK
+  return { steps, lineages: most, ...(isTooCoarse && { problem: 'too-coarse' as const }) }
+}
+
+/**
+ * The block in which a cache counts: the greatest power of two that divides every number of cached tokens. It can be above
+ * the true block where there are few numbers, never below.
+ */
+export function blockTokens(calls: readonly Pick<Call, 'answer'>[]): number {
+  const counts = calls.map(({ answer }) => answer.cachedTokens ?? 0).filter((count) => count > 0)
+  let block = MAX_BLOCK
+  while (block > 1 && counts.some((count) => count % block !== 0)) block /= 2
+  return counts.length === 0 ? 1 : block
+}
