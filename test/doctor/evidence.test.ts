@@ -28,13 +28,13 @@ describe('the lineage of cached_tokens', () => {
     ['two, in turn', [0, 0, 896, 1152, 1280], [1, 2, 1, 2, 1]],
     ['one move, and there it stays', [0, 896, 0, 1280, 1536], [1, 1, 2, 2, 2]],
     ['three', [0, 0, 0, 896, 1152], [1, 2, 3, 1, 2]],
-    ['a template that every prompt begins with is no lineage', [64, 64, 896, 1152, 1280], [1, 2, 1, 2, 1]],
+    ['a template that every prompt begins with is not a lineage', [64, 64, 896, 1152, 1280], [1, 2, 1, 2, 1]],
     ['an answer that is cached with its prompt', [0, 1024, 1216, 1424, 1632], [1, 1, 1, 1, 1]],
   ])('%s', (_, cached, expected) => {
     expect(of(...cached)).toEqual(expected)
   })
 
-  it('leaves out what says nothing', () => {
+  it('skips calls without figures', () => {
     expect(lineages([call(1, { promptTokens: 1000 }), call(2, {})])).toEqual([])
   })
 })
@@ -59,7 +59,7 @@ describe('what names a backend', () => {
       'x-litellm-model-id',
       (at: number) => ({ 'x-litellm-model-id': 'ab'[at % 2] ?? '' }),
     ],
-    ['a header with a name such as this', 'x-served-by', (at: number) => ({ 'x-served-by': `pod-${at % 3}` })],
+    ['a header with a name such as this', 'x-replica', (at: number) => ({ 'x-replica': `pod-${at % 3}` })],
     ['a header whose values look like it', 'x-zone', (at: number) => ({ 'x-zone': `eu-${at % 2}` })],
   ])('%s', (_, by, make) => {
     expect(identifyBackends(calls(make))?.by).toBe(by)
@@ -73,7 +73,9 @@ describe('what names a backend', () => {
   })
 
   it.each([
-    ['an id of each request', (at: number) => ({ 'x-request-id': `r${at}`, 'x-served-by': `${at}` })],
+    ['an id of each request', (at: number) => ({ 'x-request-id': `r${at}`, 'x-replica': `${at}` })],
+    ['a status', (at: number) => ({ 'x-upstream-status': `${200 + (at % 2)}` })],
+    ['a cache tier', (at: number) => ({ 'x-cache-node': ['hot', 'cold'][at % 2] ?? '' })],
     [
       'a time, a limit, a count',
       (at: number) => ({
@@ -108,27 +110,27 @@ describe('which gateway it is', () => {
   })
 })
 
-describe('the purse', () => {
-  it.each([0, 3, 10_000_000])('does not believe that 100 words are %i tokens', (said) => {
-    const purse = new TokenBudget(10_000)
-    purse.reserve(100)?.(said)
-    expect([purse.spent, purse.wordsFor(200)]).toEqual([216, 100])
+describe('the token budget', () => {
+  it.each([0, 3, 10_000_000])('ignores a report that 100 words are %i tokens', (said) => {
+    const budget = new TokenBudget(10_000)
+    budget.reserve(100)?.(said)
+    expect([budget.spent, budget.wordsFor(200)]).toEqual([216, 100])
   })
 
-  it('never pays more than there is, and learns what words cost', () => {
-    const purse = new TokenBudget(1000)
-    purse.reserve(100)?.(130)
-    expect([purse.spent, purse.tokensFor(100)]).toEqual([146, 130])
-    const settle = purse.reserve(600)
+  it('never exceeds its limit, and measures how many tokens a word has', () => {
+    const budget = new TokenBudget(1000)
+    budget.reserve(100)?.(130)
+    expect([budget.spent, budget.tokensFor(100)]).toEqual([146, 130])
+    const settle = budget.reserve(600)
     expect(settle).toBeDefined()
-    expect(purse.reserve(100)).toBeUndefined()
-    expect(purse.isExhausted).toBe(true)
+    expect(budget.reserve(100)).toBeUndefined()
+    expect(budget.isExhausted).toBe(true)
     settle?.(undefined)
-    expect(purse.spent).toBe(146 + 780 + 16)
+    expect(budget.spent).toBe(146 + 780 + 16)
   })
 })
 
-it('other names are all that we know but the one that was sent, its other spelling first', () => {
+it('lists all known header names except the one that was sent, its other spelling first', () => {
   const names = otherHeaderNames(['session_id'])
   expect(names[0]).toBe('session-id')
   expect(names).toContain('x-litellm-session-id')
@@ -138,7 +140,7 @@ it('other names are all that we know but the one that was sent, its other spelli
 
 describe('the line to add', () => {
   it.each([...advice].filter(([, { pin }]) => pin !== undefined))(
-    'stands on the page of %s, in its config',
+    'is in a configuration on the page of %s',
     async (name, { pin, exposeBackend: names }) => {
       const configs = (await snippetsOf(`docs/gateways/${name}.md`)).filter(({ language }) => language !== 'ts')
       const code = configs.map((each) => each.code).join('\n')

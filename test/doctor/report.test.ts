@@ -46,11 +46,12 @@ describe('the report', () => {
     const page = readFileSync(file, 'utf8')
     expect(page).toMatch(/<h1>Affinity works: [^<]*<\/h1>/)
     expect(page.match(/<table class="grid">/g)).toHaveLength(2)
-    expect(page.match(/<th scope="col">turn 5<\/th>/g)).toHaveLength(2)
-    // Two arms of six conversations; a first turn has nothing cached.
+    expect(page.match(/<th scope="col">turn 4<\/th>/g)).toHaveLength(2)
     expect(page.match(/<th scope="row">6<\/th>/g)).toHaveLength(2)
-    expect(page.match(/<small>0 %<span class="said"> cached<\/span><\/small>/g)?.length).toBeGreaterThanOrEqual(12)
-    expect(page).toMatch(/<small>(8|9)\d %<span class="said"> cached/)
+    expect(page).toMatch(/<small class="hit">cached [789]\d %/)
+    expect(page).toMatch(/<small class="missed">not cached/)
+    expect(page).toMatch(/<dt>Base URL<\/dt><dd>http:\/\/127\.0\.0\.1:\d+\/v1<\/dd>/)
+    expect(page).toMatch(/<code>npx llm-affinity-doctor --base-url /)
   })
 
   it('says that it cannot be written', async () => {

@@ -1,9 +1,9 @@
 import { writeFile } from 'node:fs/promises'
-import { type Options, parseOptions, UsageError } from './client/options.js'
+import { type Options, parseOptions, UsageError, version } from './client/options.js'
 import { judgeEcho } from './echo/judge-echo.js'
 import { runEchoCheck } from './echo/run-echo-check.js'
 import { examine } from './experiment/examine.js'
-import { callsOf } from './experiment/plan.js'
+
 import { PreflightError } from './experiment/preflight.js'
 import { asJson, echoAsJson, failureAsJson } from './output/json.js'
 import { asText, echoAsText } from './output/terminal.js'
@@ -34,23 +34,28 @@ export async function run(args: readonly string[], env: NodeJS.ProcessEnv, strea
     return 0
   }
   try {
-    return await (settings.echo === undefined ? runExamination : runEcho)(settings, streams)
+    return await (settings.echo === undefined ? runExamination(settings, args, streams) : runEcho(settings, streams))
   } catch (error) {
     if (!(error instanceof PreflightError)) throw error
     return failed(error, settings.json, streams, settings.apiKey ?? '')
   }
 }
 
-async function runExamination(settings: Options, { stdout, stderr }: Streams): Promise<number> {
-  const most = callsOf(settings)
+async function runExamination(
+  settings: Options,
+  args: readonly string[],
+  { stdout, stderr }: Streams,
+): Promise<number> {
+  const startedAt = new Date()
   stderr.write(
-    `At most ${groupDigits(settings.budget)} tokens and 60 s: ${most} calls for ${settings.conversations} conversations with the key and as many without, and some short calls to find the cause.\n`,
+    `At most ${groupDigits(settings.budget)} tokens and 60 s: conversations with the key and as many without, and short calls to find the cause.\n`,
   )
   const examination = await withProgress(stderr, (progress) => examine(settings, progress))
   if (settings.report !== undefined) {
     // Loaded on demand: most runs write no report, and its libraries are large.
     const { asPage } = await import('./output/report/page.js')
-    await save(settings.report, redacted(await asPage(examination), settings.apiKey))
+    const page = await asPage(examination, { startedAt, version: version(), command: commandOf(args) })
+    await save(settings.report, redacted(page, settings.apiKey))
   }
   stdout.write(`${redacted(settings.json ? asJson(examination) : asText(examination, stdout), settings.apiKey)}\n`)
   if (settings.report !== undefined) stderr.write(`Report: ${settings.report}\n`)
@@ -89,6 +94,17 @@ function failed(
   stderr.write(`${redacted([fault.message, ...fault.next].join(' '), apiKey)}\n`)
   if (json) stdout.write(`${redacted(failureAsJson(fault), apiKey)}\n`)
   return FAILED
+}
+
+// As it was typed, without credentials.
+function commandOf(args: readonly string[]): string {
+  const words = args.map((word, index) => {
+    if (args[index - 1] === '--api-key') return '…'
+    if (args[index - 1] === '--request-header') return `'${word.replace(/:.*/s, ': …')}'`
+    const plain = word.replace(/^(--api-key=).*/s, '$1…').replace(/\/\/[^/@]*@/, '//')
+    return /^[\w./:@=,-]+$/.test(plain) ? plain : `'${plain}'`
+  })
+  return ['npx llm-affinity-doctor', ...words].join(' ')
 }
 
 // Gateways quote the API key that they reject.

@@ -17,16 +17,18 @@ export interface BackendIdentifier {
   readonly trust: Trust
   /** The backend of an answer. Undefined where it names none. */
   readonly backendOf: (answer: Answer) => string | undefined
-  /** Whether the cached tokens contradict it. */
-  readonly isContradicted: boolean
+  /** Whether the cached tokens agree with it, contradict it, or leave it open. */
+  readonly agreement: Agreement
 }
 
-type Candidate = Omit<BackendIdentifier, 'isContradicted'>
+export type Agreement = 'agrees' | 'open' | 'contradicts'
+
+type Candidate = Omit<BackendIdentifier, 'agreement'>
 
 const MAX_BACKENDS = 16
 const PRINTABLE = /^[\x20-\x7e]{1,256}$/
 const IDENTITY =
-  /(backend|upstream|served|replica|instance|worker|\bpods?\b|\bnode\b|endpoint|target|shard|deployment|hostname|serverid|routeid|\broute\b)/i
+  /(backend|upstream|replica|instance|worker|\bpods?\b|\bnode\b|endpoint|target|shard|deployment|hostname|serverid|routeid|\broute\b)/i
 // Measures and states take few values too, whatever else the name contains.
 const MEASURE =
   /(date|time|duration|latency|elapsed|timing|limit|remaining|reset|length|cost|spend|token|count|usage|attempt|retries|\bage$|status|state|\bcode\b|health|tier|cache|hits?\b|moderation|safety|flag|score|level|protocol|priority|queue|load)/i
@@ -62,13 +64,10 @@ export function identifyBackends(
     // A value that only looks like a name must take several values, and caches overrule it.
     if (candidate.trust === 'guessed' && distinct < 2) return []
     if (!isKnown && agreement === 'contradicts') return []
-    const identifier = { ...candidate, isContradicted: agreement === 'contradicts' }
-    return [{ identifier, rank: rankOf(candidate.trust, distinct > 1, agreement) }]
+    return [{ identifier: { ...candidate, agreement }, rank: rankOf(candidate.trust, distinct > 1, agreement) }]
   })
   return scored.toSorted((a, b) => a.rank - b.rank)[0]?.identifier
 }
-
-type Agreement = 'agrees' | 'open' | 'contradicts'
 
 function rankOf(trust: Trust, isSeveral: boolean, agreement: Agreement): number {
   const byTrust = { known: isSeveral ? 0 : 2, named: isSeveral ? 1 : 3, guessed: 4 }[trust]

@@ -1,6 +1,6 @@
 import type { Gateway } from 'llm-affinity/gateways'
 import type { Answer, Arm, Call, Fault } from '../client/calls.js'
-import { type BackendIdentifier, identifyBackends, type Trust } from './backend-identifier.js'
+import { type Agreement, type BackendIdentifier, identifyBackends, type Trust } from './backend-identifier.js'
 import { type CacheReading, readCaches } from './cache-steps.js'
 import { type Evidence, evidenceByCache, evidenceByName, type Share } from './evidence.js'
 import { type Figures, figuresOf } from './figures.js'
@@ -10,7 +10,7 @@ import type { Recognised } from './recognise-gateway.js'
 export interface Findings {
   readonly figures: Readonly<Record<Arm, Figures>>
   /** What names the backends. */
-  readonly identifier?: { readonly by: string; readonly trust: Trust; readonly isContradicted?: boolean }
+  readonly identifier?: { readonly by: string; readonly trust: Trust; readonly agreement: Agreement }
   /** Evidence by the names of backends. */
   readonly names?: Evidence
   /** Evidence by the caches. */
@@ -62,8 +62,11 @@ export interface Probes {
   }
   /** Whether calls that share only their key reach one backend. `backends`: how many answered them. */
   readonly key?: { readonly pins: boolean; readonly backends: number }
-  /** Whether other addresses, or other credentials, lead to other backends. Absent member: not possible here. */
-  readonly client?: { readonly address?: boolean; readonly credential?: boolean }
+  /**
+   * Whether each address, or each credential, has its own backend. Absent member: not possible here. `backends`: how many
+   * answered these calls.
+   */
+  readonly client?: { readonly address?: boolean; readonly credential?: boolean; readonly backends: number }
   /** More conversations were played. */
   readonly more?: { readonly rounds: number }
 }
@@ -131,7 +134,7 @@ export function analyse(calls: readonly Call[], context: Context): Analysis {
         identifier: {
           by: identifier.by,
           trust: identifier.trust,
-          ...(identifier.isContradicted && { isContradicted: true }),
+          agreement: identifier.agreement,
         },
       }),
       ...(names && { names }),

@@ -21,7 +21,8 @@ export interface Options {
   /** Calls in flight at most. */
   readonly concurrency: number
   readonly budget: number
-  readonly conversations: number
+  /** Conversations of each arm. Absent: as many as the evidence needs. */
+  readonly conversations?: number
   readonly turns: number
   /** The port of the echo server. Present: the doctor only checks which headers arrive. */
   readonly echo?: number
@@ -69,9 +70,8 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): O
     .option('--budget <tokens>', 'spend at most this many tokens', number(1000, 10_000_000), 120_000)
     .option(
       '--conversations <n>',
-      'at most this many conversations with the key, and as many without',
+      'at most this many conversations with the key, and as many without; default: 6, or 10 where only caches show where they go',
       number(2, 40),
-      6,
     )
     .option('--turns <n>', 'at most this many turns in each conversation', number(3, 12), 5)
     .option('--concurrency <n>', 'calls in flight at most; fewer when the gateway answers 429', number(1, 16), 4)
@@ -116,7 +116,7 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): O
 }
 
 // The package's own manifest: one folder up from what is built, two from this source.
-function version(): string {
+export function version(): string {
   const paths = ['../package.json', '../../package.json'].map((path) => new URL(path, import.meta.url))
   const manifest: { readonly version: string } = JSON.parse(readFileSync(paths.find(existsSync) ?? '', 'utf8'))
   return manifest.version

@@ -24,10 +24,12 @@ export interface CacheProfile {
 export const NO_CACHE: CacheProfile = { isVisible: false, blockTokens: 0, cachedTokens: 0, settleMs: 0 }
 
 /**
- * Tokens of the prompts that are repeated. Where answers name their backend, caches only confirm it, and shorter prompts do.
- * 1,950 is just below a multiple of most blocks, so that they can be told apart; 4,400 is above the highest minimum.
+ * Tokens of the prompts that are repeated: below and above the usual minimum of 1,024, and above the highest one of 4,096. The
+ * first two are a little above a multiple of 64 that is not one of 128, so that these blocks can be told apart. Where answers
+ * name their backend, caches only confirm it, and the longest one is not tried.
  */
-const LENGTHS = { named: [700, 1950], nameless: [1950, 4400] }
+const LENGTHS = [725, 1500, 4400]
+const LENGTHS_BY_NAME = LENGTHS.slice(0, 2)
 /** Milliseconds before each repetition. The first ones may reach other backends. */
 const PAUSES = [0, 150, 300, 600, 1000]
 /** From this block on, its estimate is checked with another length: one length allows several blocks. */
@@ -50,7 +52,7 @@ export async function calibrate(
 ): Promise<CacheProfile> {
   const limit = budget.spent + budget.limit * MAX_SHARE
   let maxPromptTokens: number | undefined
-  for (const length of isNamed ? LENGTHS.named : LENGTHS.nameless) {
+  for (const length of isNamed ? LENGTHS_BY_NAME : LENGTHS) {
     let tokens = Math.min(length, maxPromptTokens ?? length)
     let first = await askLong(budget, client, tokens)
     while (first?.answer.fault?.kind === 'too-long' && tokens > MIN_PROMPT_TOKENS) {

@@ -10,7 +10,7 @@ import { Pacer } from '../client/pacer.js'
 import { TokenBudget } from '../client/token-budget.js'
 import { groupDigits } from '../util/format.js'
 import type { Progress } from '../util/progress.js'
-import { judge } from '../verdict/judge.js'
+import { evidenceOf, judge } from '../verdict/judge.js'
 import type { Judgement } from '../verdict/verdict.js'
 import { always, playArms } from './arms.js'
 import { calibrate, NO_CACHE } from './calibrate.js'
@@ -168,15 +168,15 @@ async function prepare(
 ): Promise<{ readonly plan: Plan; readonly blockTokens: number | undefined }> {
   const first: Call = { arm: 'control', conversation: 1, turn: 1, answer }
   const { backendHeader: header } = options
-  const identifier = identifyBackends([first], { ...(header !== undefined && { header }) })
-  const isNamed = identifier !== undefined && identifier.trust !== 'guessed'
+  const trust = identifyBackends([first], { ...(header !== undefined && { header }) })?.trust
+  const isNamed = trust === 'known' || trust === 'named'
   progress.report('Measuring how the caches count')
   const cache =
     budget.limit < MIN_CALIBRATION_BUDGET
       ? NO_CACHE
       : await calibrate(budget, connection.signal, connectClient(connection, stamping), isNamed)
   return {
-    plan: planOf(options, budget, cache, isNamed),
+    plan: planOf(options, budget, cache, trust),
     blockTokens: cache.isVisible ? cache.blockTokens : undefined,
   }
 }
@@ -214,7 +214,7 @@ function canAfford({ conversations, turns, length }: Plan, budget: TokenBudget, 
 
 // Probes go by names only where the verdict does.
 function evidenceIdentifier({ findings, identifier }: Analysis): BackendIdentifier | undefined {
-  return findings.names === undefined || identifier?.isContradicted ? undefined : identifier
+  return evidenceOf(findings) === findings.names ? identifier : undefined
 }
 
 /** The gateway that the calls were really stamped for. */

@@ -1,3 +1,4 @@
+import type { Trust } from '../analysis/backend-identifier.js'
 import { TEMPLATE_SLACK } from '../analysis/lineage.js'
 import type { Options } from '../client/options.js'
 import type { TokenBudget } from '../client/token-budget.js'
@@ -21,13 +22,17 @@ export function callsOf({ conversations, turns }: Pick<Plan, 'conversations' | '
 const OPENING_BY_NAME = 600
 const QUESTION_BY_NAME = 60
 /** Most providers cache nothing shorter than 1,024 tokens, some nothing shorter than 4,096. */
-const OPENINGS_BY_CACHE = [700, 1100, 4400]
+const OPENINGS_BY_CACHE = [700, 1100, 4400] as const
 const QUESTION_BY_CACHE = 180
+const MAX_CONFIRMING_BLOCK = 128
 /** A question exceeds a block by this, so that every turn adds a block to what is cached. */
 const MARGIN = 48
 /** The share of the budget of one round. Names need less, and leave room for more rounds and for probes. */
 const SHARE_BY_NAME = 0.5
-const SHARE_BY_CACHE = 0.8
+const SHARE_BY_CACHE = 0.85
+/** A step between two turns proves less where only a cache shows it. */
+const CONVERSATIONS_BY_NAME = 6
+const CONVERSATIONS_BY_CACHE = 10
 const MIN_CONVERSATIONS = 4
 const MIN_TURNS = 3
 /** Words, where names are visible and the budget is small. */
@@ -37,18 +42,20 @@ const MIN_LENGTH: Length = { opening: 16, question: 8 }
  * The conversations to play, within the budget. Caches are read by the growth of prompts, so where answers do not name their
  * backend the texts keep their length and there are fewer turns and conversations instead.
  */
-export function planOf(options: Options, budget: TokenBudget, cache: CacheProfile, isNamed: boolean): Plan {
-  const question = isNamed
-    ? QUESTION_BY_NAME
-    : Math.max(QUESTION_BY_CACHE, cache.isVisible ? cache.blockTokens + TEMPLATE_SLACK + MARGIN : 0)
+export function planOf(options: Options, budget: TokenBudget, cache: CacheProfile, trust: Trust | undefined): Plan {
+  const isNamed = trust === 'known' || trust === 'named'
+  const block = cache.isVisible ? cache.blockTokens + TEMPLATE_SLACK + MARGIN : 0
+  // A header that names a backend may be that of another hop: where it costs little, the caches are to confirm it.
+  const isConfirmed = cache.blockTokens <= MAX_CONFIRMING_BLOCK && cache.cachedTokens < OPENINGS_BY_CACHE[1]
+  const question = isNamed ? Math.max(QUESTION_BY_NAME, isConfirmed ? block : 0) : Math.max(QUESTION_BY_CACHE, block)
   const opening = openingOf(cache, isNamed)
   const allowed = (budget.limit - budget.spent) * (isNamed ? SHARE_BY_NAME : SHARE_BY_CACHE)
   const longest = cache.maxPromptTokens ?? Number.POSITIVE_INFINITY
-  let { conversations, turns } = options
+  let { turns, conversations = isNamed ? CONVERSATIONS_BY_NAME : CONVERSATIONS_BY_CACHE } = options
   const costOf = (): number => 2 * conversations * (turns * opening + question * sumTo(turns))
   const isTooLong = (): boolean => opening + turns * question > longest
   while ((costOf() > allowed || isTooLong()) && turns > MIN_TURNS) {
-    if (turns > 5 || conversations <= 6 || isTooLong()) turns -= 1
+    if (turns > 4 || conversations <= 6 || isTooLong()) turns -= 1
     else conversations -= 1
   }
   while (costOf() > allowed && conversations > MIN_CONVERSATIONS) conversations -= 1
@@ -67,10 +74,10 @@ export function planOf(options: Options, budget: TokenBudget, cache: CacheProfil
 
 // The longest opening that is not longer than the prompt that was cached.
 function openingOf({ isVisible, cachedTokens }: CacheProfile, isNamed: boolean): number {
-  const [short, middle, long] = OPENINGS_BY_CACHE as [number, number, number]
-  if (!isVisible) return isNamed ? OPENING_BY_NAME : middle
-  if (cachedTokens > 2 * middle) return long
-  return isNamed && cachedTokens < middle ? short : middle
+  const [short, middle, long] = OPENINGS_BY_CACHE
+  if (isNamed) return isVisible && cachedTokens < middle ? short : OPENING_BY_NAME
+  if (!isVisible) return middle
+  return cachedTokens < middle ? short : cachedTokens < 2 * middle ? middle : long
 }
 
 function sumTo(count: number): number {

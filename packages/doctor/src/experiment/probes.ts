@@ -129,7 +129,7 @@ export async function probeKey(context: ProbeContext, gateway: Gateway): Promise
     const placed = await placementOf(context, clients, CALLS_PER_KEY)
     for (const [index, backends] of placed) placement.set(round * KEYS + index, backends)
     const pinned = isPinned(placement)
-    const backends = new Set([...placement.values()].flatMap((all) => [...all.values()])).size
+    const backends = backendsIn(placement)
     if (backends === 0) return undefined
     if (pinned || round === KEY_ROUNDS - 1) return { pins: pinned, backends }
   }
@@ -149,7 +149,7 @@ export async function probeClientIdentity(context: ProbeContext): Promise<NonNul
     return () => connectWithout(own)
   })
   const byAddress = await placementOf(context, fromAddresses, CALLS_PER_KEY)
-  if (isPinned(byAddress)) return { address: true }
+  if (isPinned(byAddress)) return { address: true, backends: backendsIn(byAddress) }
   const otherClients =
     otherCredential === undefined
       ? []
@@ -161,6 +161,9 @@ export async function probeClientIdentity(context: ProbeContext): Promise<NonNul
   return {
     ...(byAddress.size > 2 && { address: false }),
     ...(byCredential.size > 0 && { credential: isPinned(byCredential) }),
+    backends: backendsIn(
+      new Map([...byAddress, ...[...byCredential].map(([index, own]) => [-1 - index, own] as const)]),
+    ),
   }
 }
 
@@ -168,6 +171,10 @@ export async function probeClientIdentity(context: ProbeContext): Promise<NonNul
 function isPinned(placement: Placement): boolean {
   const isTogether = [...placement.values()].every((backends) => new Set(backends.values()).size <= 1)
   return isTogether && compareWithChance(placement).p <= SURE
+}
+
+function backendsIn(placement: Placement): number {
+  return new Set([...placement.values()].flatMap((all) => [...all.values()])).size
 }
 
 /** The backend of several calls of each client, by the index of the client. */

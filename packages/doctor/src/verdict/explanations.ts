@@ -171,6 +171,8 @@ export function pinnedBy(pin: 'address' | 'credential'): string {
 
 export function triedClients(client: Probes['client']): string[] {
   if (client === undefined) return []
+  if (client.backends > 1)
+    return ['Short calls from other addresses or with other credentials reached several backends.']
   const tried = [client.address === false && 'addresses', client.credential === false && 'credentials'].filter(Boolean)
   return tried.length === 0 ? [] : [`Calls from other ${tried.join(' and with other ')} reached the same backend.`]
 }

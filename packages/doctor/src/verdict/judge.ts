@@ -3,7 +3,18 @@ import type { Findings, Probes } from '../analysis/findings.js'
 import { withAdvice } from './advice.js'
 import * as explain from './explanations.js'
 import * as steps from './next-steps.js'
-import { follows, isBeyondChance, isChance, isHigher, isNearlyAll, isSame, stays, wouldMove } from './statistics.js'
+import {
+  follows,
+  isBeyondChance,
+  isChance,
+  isClose,
+  isHigher,
+  isNearlyAll,
+  isPinned,
+  isSame,
+  stays,
+  wouldMove,
+} from './statistics.js'
 import type { Judgement, Verdict } from './verdict.js'
 
 /** Failures up to this share are reported and change nothing: a backend that dies costs a call or two. */
@@ -28,16 +39,23 @@ function judgeEvidence(findings: Findings): Judgement {
 }
 
 /** The evidence to judge by: names, unless the caches contradict them. */
-export function evidenceOf({ names, caches, identifier }: Findings): Evidence | 'conflict' | undefined {
+export function evidenceOf(findings: Findings): Evidence | 'conflict' | undefined {
+  const { names, caches, identifier } = findings
   if (names === undefined || caches === undefined) return names ?? caches
   // Caches that stay with the key and not without it prove a pin, so names that show something else name something else:
   // a hop before the backends, or nothing at all.
   const isPinned = stays(caches.affinity) && !stays(caches.control) && isHigher(caches)
   if (isPinned && (!stays(names.affinity) || stays(names.control))) return caches
-  if (identifier?.isContradicted !== true) return names
+  // A value that only looks like a name proves less than caches do.
+  if (isGuess(findings)) return caches
+  if (identifier?.agreement !== 'contradicts') return names
   // A constant name may be that of several backends.
   if (names.affinity.backends === 1 && names.control.backends === 1) return caches
   return 'conflict'
+}
+
+function isGuess({ identifier }: Findings): boolean {
+  return identifier?.trust === 'guessed' && identifier.agreement !== 'agrees'
 }
 
 function namesOf({ figures: { affinity, control } }: Findings): string[] {
@@ -46,30 +64,29 @@ function namesOf({ figures: { affinity, control } }: Findings): string[] {
 
 function judgeBackends(findings: Findings, evidence: Evidence): Judgement {
   const { affinity, control } = evidence
-  const isGuess = findings.identifier?.trust === 'guessed'
   if (stays(affinity)) {
-    if (!stays(control) && isHigher(evidence)) return judgePinned(findings, evidence, isGuess)
-    if (stays(control)) return judgeBothStay(findings, evidence, isGuess)
+    if (isPinned(evidence) || (!stays(control) && isHigher(evidence))) return judgePinned(findings, evidence)
+    if (stays(control)) return judgeBothStay(findings, evidence)
     return askForMore(findings, explain.tooFewMoves(findings, evidence))
   }
   // A value that is only guessed to be a name, and changes, may be anything.
-  if (isGuess) return open(findings, explain.guessMoves(findings, evidence), steps.whenGuessMoves(findings))
+  if (isGuess(findings)) return open(findings, explain.guessMoves(findings, evidence), steps.whenGuessMoves(findings))
   return judgeMoves(findings, evidence)
 }
 
 /** Stays with the key, and not without it. */
-function judgePinned(findings: Findings, evidence: Evidence, isGuess: boolean): Judgement {
+function judgePinned(findings: Findings, evidence: Evidence): Judgement {
   const { key } = findings.probes
   const why = explain.kept(findings, evidence)
   if (follows(evidence.affinity)) return sticky(findings, evidence, why)
   // All conversations with a key were on one backend: is it the key, or is it its presence?
   if (key === undefined) return ask('key', open(findings, [...why, explain.oneForAllKeys(evidence)], []))
-  if (key.pins && !isGuess) return sticky(findings, evidence, [...why, explain.keyPins])
+  if (key.pins && !isGuess(findings)) return sticky(findings, evidence, [...why, explain.keyPins])
   return open(findings, [...why, explain.oneForAllKeys(evidence)], steps.whenOneForAllKeys())
 }
 
 /** Both arms stay: is it the key that pins the one? */
-function judgeBothStay(findings: Findings, evidence: Evidence, isGuess: boolean): Judgement {
+function judgeBothStay(findings: Findings, evidence: Evidence): Judgement {
   const { affinity, control } = findings.figures
   const why = explain.kept(findings, evidence)
   const [withKey, without] = sourcesOf(findings)
@@ -80,10 +97,10 @@ function judgeBothStay(findings: Findings, evidence: Evidence, isGuess: boolean)
   const { key } = findings.probes
   if (key === undefined) return ask('key', open(findings, why, []))
   if (key.pins) return sticky(findings, evidence, [...why, explain.keyPinsToo])
-  if (!isGuess && follows(evidence.control)) {
+  if (!isGuess(findings) && follows(evidence.control)) {
     return verdictOf('sticky-without-key', [...why, explain.keyDoesNotPin(key)], steps.whenWithoutKey(findings))
   }
-  return open(findings, [...why, explain.keyDoesNotPin(key)], [])
+  return askForMore(findings, [...why, explain.keyDoesNotPin(key)])
 }
 
 /** Conversations move, by names or by caches. */
@@ -93,7 +110,7 @@ function judgeMoves(findings: Findings, evidence: Evidence): Judgement {
   if (isHigher(evidence) && (!isNamed || isBeyondChance(affinity))) {
     return verdictOf('partly-sticky', explain.partly(findings, evidence), steps.whenPartly(findings, evidence))
   }
-  const isAsWithout = isSame(evidence) && (!isNamed || isChance(affinity) || isBeyondChance(control))
+  const isAsWithout = isSame(evidence) && (isNamed ? isChance(affinity) || isBeyondChance(control) : isClose(evidence))
   if (isAsWithout && wouldMove(affinity)) return judgeMoving(findings, evidence)
   return askForMore(findings, explain.tooFewMoves(findings, evidence))
 }
@@ -117,6 +134,8 @@ function judgeOneBackend(findings: Findings, backend: string): Judgement {
     return verdictOf('sticky-without-key', [...why, explain.pinnedBy(pin)], steps.whenPinnedBy(pin, findings))
   }
   const tried = [...why, ...explain.triedClients(client)]
+  // The probes reached other backends, and not because of the client.
+  if (client !== undefined && client.backends > 1) return open(findings, tried, steps.whenTooFew(findings))
   // One name in all answers proves one backend only where the caches agree.
   const agrees = findings.foundAny !== undefined && isNearlyAll(findings.foundAny)
   const judgement = agrees

@@ -5,14 +5,17 @@ import type { ArmEvidence, Evidence, Share } from '../analysis/evidence.js'
 /** A result that decides a verdict with exit code 0. */
 const SURE = 0.001
 /** A difference between the arms. With six conversations in each, the least possible value is 0.0011. */
-const DIFFERENT = 0.005
+const DIFFERENT = 0.01
 /** Above this, the arms do not differ. */
 const SAME = 0.05
 /** A backend that dies moves its conversations once. */
 const STAYS = 0.95
+/** How far an arm may be above chance, as a share of what chance does not keep, and still be called chance. */
+const MAX_EXCESS = 0.2
 /** Moves that chance would have caused: with fewer, an arm that stays proves nothing. */
-const MIN_EXPECTED_MOVES = 10
+const MIN_EXPECTED_MOVES = 6
 const MIN_SETTLED = 8
+const MAX_CLOSE = 0.2
 
 /** Whether nearly all later turns stayed; from the second turn on where the first step is the exception. */
 export function stays({ stayed, settled }: ArmEvidence): boolean {
@@ -40,9 +43,11 @@ export function isBeyondChance({ chance, settledChance }: ArmEvidence): boolean 
   return Math.min(chance?.p ?? 1, settledChance?.p ?? 1) <= SURE
 }
 
-/** Whether chance explains how many turns stayed. */
-export function isChance({ chance }: ArmEvidence): boolean {
-  return chance !== undefined && chance.p > SAME
+/** Whether chance explains how many turns stayed, and a pin of a part of the calls is unlikely. */
+export function isChance({ chance, stayed }: ArmEvidence): boolean {
+  if (chance === undefined) return false
+  const excess = (stayed.count / stayed.total - chance.expected) / (1 - chance.expected)
+  return chance.p > SAME && excess <= MAX_EXCESS
 }
 
 /** Whether the arm with the key stays more often than the other one. */
@@ -50,9 +55,19 @@ export function isHigher({ pHigher, pSettledHigher }: Evidence): boolean {
   return Math.min(pHigher, pSettledHigher) <= DIFFERENT
 }
 
+/** Whether the arm with the key stays more often, and follows its key by itself. */
+export function isPinned(evidence: Evidence): boolean {
+  return follows(evidence.affinity) && !stays(evidence.control) && !isSame(evidence)
+}
+
 /** Whether the arm with the key stays no more often than the other one. */
 export function isSame({ pHigher, pSettledHigher }: Evidence): boolean {
   return Math.min(pHigher, pSettledHigher) > SAME
+}
+
+/** Whether the shares of both arms are close. Caches alone do not show what chance would do. */
+export function isClose({ affinity, control }: Evidence): boolean {
+  return affinity.stayed.count / affinity.stayed.total - control.stayed.count / control.stayed.total <= MAX_CLOSE
 }
 
 /** Whether moves would have been seen in this arm if nothing pinned. */

@@ -10,6 +10,12 @@ export interface PrefixCacheOptions {
   readonly blockTokens?: number
   /** How many tokens one word of a prompt counts for; divides `blockTokens`. @default 1 */
   readonly tokensPerWord?: number
+  /** Cached prefixes shorter than this are not found, as with providers that cache from 1,024 tokens on. @default 0 */
+  readonly minCachedTokens?: number
+  /** Only this many tokens at the beginning of a prompt are stored. @default Infinity */
+  readonly maxCachedTokens?: number
+  /** A block is found this many milliseconds after it was stored. @default 0 */
+  readonly settleMs?: number
 }
 
 /** The result of looking one prompt up, in tokens. */
@@ -29,17 +35,28 @@ export interface Lookup {
  * larger than the cache, the beginning stays.
  */
 export class PrefixCache {
-  readonly #blocks: LRUCache<string, true>
+  /** By hash: when the block was stored, in milliseconds of `performance.now()`. */
+  readonly #blocks: LRUCache<string, number>
   readonly #blockTokens: number
   readonly #tokensPerWord: number
+  readonly #minCachedTokens: number
+  readonly #maxBlocks: number
+  readonly #settleMs: number
 
   /** Throws a TypeError for bad options. */
   constructor(options: PrefixCacheOptions) {
     check.options(options)
     const { cacheTokens, blockTokens = 64, tokensPerWord = 1 } = options
+    const { minCachedTokens = 0, maxCachedTokens = Number.POSITIVE_INFINITY, settleMs = 0 } = options
     this.#blockTokens = check.whole('blockTokens', blockTokens, 1)
     this.#tokensPerWord = check.whole('tokensPerWord', tokensPerWord, 1)
     if (blockTokens % tokensPerWord !== 0) check.wrong('`tokensPerWord` to divide `blockTokens`', tokensPerWord)
+    this.#minCachedTokens = check.whole('minCachedTokens', minCachedTokens)
+    const isBounded = maxCachedTokens !== Number.POSITIVE_INFINITY
+    this.#maxBlocks = Math.floor(
+      (isBounded ? check.whole('maxCachedTokens', maxCachedTokens) : maxCachedTokens) / blockTokens,
+    )
+    this.#settleMs = check.milliseconds('settleMs', settleMs)
     const unlimited = cacheTokens === Number.POSITIVE_INFINITY
     if (!unlimited) check.whole('cacheTokens', cacheTokens, blockTokens)
     this.#blocks = unlimited
@@ -55,11 +72,13 @@ export class PrefixCache {
   /** Looks a prompt up, then stores it. Prompts of different `model`s share nothing. */
   read(prompt: string, model: string = ''): Lookup {
     const read = words(prompt)
-    const keys = this.#keys(read, model)
+    const keys = this.#keys(read, model).slice(0, this.#maxBlocks)
+    const now = performance.now()
     let known = 0
-    while (known < keys.length && this.#blocks.has(keys[known] ?? '')) known += 1
-    for (const key of keys.reverse()) this.#blocks.set(key, true)
-    return { prompt: read.length * this.#tokensPerWord, cached: known * this.#blockTokens }
+    while ((this.#blocks.peek(keys[known] ?? '') ?? Number.POSITIVE_INFINITY) + this.#settleMs <= now) known += 1
+    for (const key of keys.reverse()) this.#blocks.set(key, this.#blocks.peek(key) ?? now)
+    const cached = known * this.#blockTokens
+    return { prompt: read.length * this.#tokensPerWord, cached: cached < this.#minCachedTokens ? 0 : cached }
   }
 
   /** The length of a prompt that is neither looked up nor stored. */

@@ -5,6 +5,8 @@ import { type Lookup, PrefixCache, type PrefixCacheOptions } from './cache.js'
 import { type Exchange, rest, serve } from './serve.js'
 
 export interface ReplicaOptions extends PrefixCacheOptions {
+  /** A cache that several replicas share, in place of one of its own. Its options then count, not these. */
+  readonly cache?: PrefixCache
   /** Sent as the `x-replica` header of its answers. */
   readonly name: string
   /** Milliseconds of prefill for each token that is not cached. @default 0 */
@@ -55,7 +57,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   check.milliseconds('prefillMsPerToken', prefillMsPerToken)
   const pace = check.milliseconds('decodeMsPerToken', decodeMsPerToken)
   const pieces = answerOf(check.whole('outputTokens', outputTokens, 1))
-  const cache = new PrefixCache(options)
+  const cache = options.cache ?? new PrefixCache(options)
   const prefill = pLimit(1)
   const counters = { requests: 0, promptTokens: 0, cachedTokens: 0, processedTokens: 0 }
 

@@ -2,12 +2,12 @@ import { html } from 'hono/html'
 import type { Arm, Call } from '../../client/calls.js'
 import { percent } from '../terminal.js'
 import { ARM_NAMES } from './chart.js'
-import type { Labels } from './palette.js'
+import type { CacheState, Labels } from './palette.js'
 
 type Piece = ReturnType<typeof html>
 
 /** One row per conversation, one column per turn: the backend, and the cached share of the prompt. */
-export function gridOf(arm: Arm, calls: readonly Call[], labels: Labels, isCacheSeen: boolean): Piece {
+export function gridOf(arm: Arm, calls: readonly Call[], labels: Labels): Piece {
   const own = calls.filter((call) => call.arm === arm)
   if (own.length === 0) return html`<h3>${ARM_NAMES[arm]}</h3><p>No calls.</p>`
   const turns = range(Math.max(...own.map(({ turn }) => turn)))
@@ -24,7 +24,6 @@ export function gridOf(arm: Arm, calls: readonly Call[], labels: Labels, isCache
         cell(
           own.find((call) => call.conversation === conversation && call.turn === turn),
           labels,
-          isCacheSeen,
         ),
       )}</tr>`,
   )}</tbody>
@@ -32,19 +31,22 @@ export function gridOf(arm: Arm, calls: readonly Call[], labels: Labels, isCache
 </div>`
 }
 
-function cell(call: Call | undefined, labels: Labels, isCacheSeen: boolean): Piece {
+const CACHE: Readonly<Record<CacheState, string>> = { hit: 'cached', partly: 'older turn cached', missed: 'not cached' }
+
+function cell(call: Call | undefined, labels: Labels): Piece {
   if (call === undefined) return html`<td>not sent</td>`
   const { fault, promptTokens, cachedTokens } = call.answer
   if (fault !== undefined)
     return html`<td><span class="failed">failed</span><small>${fault.status ?? fault.kind}</small></td>`
-  const label = labels.of(call)
-  const isKnown = isCacheSeen && promptTokens !== undefined && cachedTokens !== undefined && promptTokens > 0
-  const share = isKnown
-    ? html`<small>${percent(cachedTokens / promptTokens)}<span class="said"> cached</span></small>`
-    : html`<small><span class="said">cached share </span>unknown</small>`
-  return label === undefined
-    ? html`<td>unknown${share}</td>`
-    : html`<td class="c${label.color}">${label.text}${share}</td>`
+  const backend = labels.backendOf(call)
+  const state = labels.cacheOf(call)
+  const share =
+    state !== undefined && promptTokens !== undefined && cachedTokens !== undefined && promptTokens > 0
+      ? ` ${percent(cachedTokens / promptTokens)}`
+      : ''
+  const cache = state === undefined ? '' : html`<small class="${state}">${CACHE[state]}${share}</small>`
+  if (backend !== undefined) return html`<td class="c${backend.color}">${backend.text}${cache}</td>`
+  return html`<td>${state === undefined ? (call.turn === 1 ? 'first turn' : 'unknown') : cache}</td>`
 }
 
 function range(to: number): number[] {

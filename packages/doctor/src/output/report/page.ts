@@ -6,20 +6,27 @@ import { EXIT_CODES } from '../../verdict/verdict.js'
 import { ROWS } from '../terminal.js'
 import { ARM_NAMES, chartOf, medians } from './chart.js'
 import { gridOf } from './grid.js'
-import { COLORS, labelsOf } from './palette.js'
+import { COLORS, type Labels, labelsOf } from './palette.js'
 import { style } from './style.js'
 
 const MARKS = { 0: 'good', 1: 'bad', 2: 'open' } as const
 
 type Piece = ReturnType<typeof html>
 
+/** What the page says about the run. */
+export interface RunInfo {
+  readonly startedAt: Date
+  readonly version: string
+  /** As it was typed, without credentials. */
+  readonly command: string
+}
+
 /** A self-contained page: it loads nothing and runs nothing. Everything that came from the network is escaped. */
-export async function asPage(examination: Examination): Promise<string> {
-  const { judgement, findings, calls, identifier: sight, gateway, spent } = examination
+export async function asPage(examination: Examination, run: RunInfo): Promise<string> {
+  const { judgement, findings, calls, identifier, gateway, spent } = examination
   const { verdict, sentence, why, next } = judgement
-  const labels = labelsOf(calls, sight)
+  const labels = labelsOf(calls, identifier)
   const { affinity, control } = findings.figures
-  const isCacheSeen = affinity.cachedShare !== undefined || control.cachedShare !== undefined
   return String(
     await html`<!doctype html>
 <html lang="en">
@@ -43,6 +50,18 @@ export async function asPage(examination: Examination): Promise<string> {
 <ul>${why.map(item)}</ul>
 ${next.length === 0 ? '' : html`<h2>What to do</h2><ul>${next.map(item)}</ul>`}
 </section>
+<section aria-labelledby="run">
+<h2 id="run">This run</h2>
+<dl>
+<dt>Base URL</dt><dd>${findings.target.baseUrl}</dd>
+<dt>Model</dt><dd>${findings.target.model}</dd>
+<dt>Time</dt><dd><time datetime="${run.startedAt.toISOString()}">${run.startedAt.toISOString().replace('T', ' ').slice(0, 16)} UTC</time></dd>
+<dt>Doctor</dt><dd>llm-affinity-doctor ${run.version}</dd>
+<dt>Command</dt><dd><code>${run.command}</code></dd>
+<dt>Key sent in</dt><dd>${findings.carriers.length === 0 ? 'no header: this gateway reads none' : findings.carriers.join(', ')}</dd>
+</dl>
+<p>The <strong>key</strong> is the id of a session, sent in a header with each call of a conversation. <strong>With the key</strong>: each conversation sends a key of its own. <strong>Without the key</strong>: the same kind of conversations, at the same time, without a key${findings.gateway.requiresKey ? ' of their own: each call sends a new one, because this gateway rejects calls without a key' : ''}.</p>
+</section>
 <section aria-labelledby="figures">
 <h2 id="figures">Both arms</h2>
 <div class="scroll" role="region" aria-label="Figures of both arms" tabindex="0">
@@ -55,9 +74,9 @@ ${next.length === 0 ? '' : html`<h2>What to do</h2><ul>${next.map(item)}</ul>`}
 </section>
 <section aria-labelledby="grid">
 <h2 id="grid">Which backend answered which turn</h2>
-<p>${sight === undefined ? 'No answer names its backend. Cells show which cache answered, as far as `cached_tokens` tell; caches are counted within each conversation, so cache 1 of two conversations may be two backends.' : html`Distinguished by <code>${sight.by}</code>. A conversation that stays on one backend has one colour. The percentage is the cached share of the prompt.`}</p>
+<p>${caption(labels, identifier)}</p>
 ${labels.names.length === 0 ? '' : html`<ul class="key" aria-label="Backends">${labels.names.map((name, at) => html`<li><span class="swatch c${at % COLORS}" aria-hidden="true"></span><span>${name}</span></li>`)}</ul>`}
-${ARMS.map((arm) => gridOf(arm, calls, labels, isCacheSeen))}
+${labels.isEmpty ? '' : ARMS.map((arm) => gridOf(arm, calls, labels))}
 </section>
 <section aria-labelledby="ttft">
 <h2 id="ttft">Time to the first token</h2>
@@ -68,6 +87,14 @@ ${chartPart(examination)}
 </html>
 `,
   )
+}
+
+function caption({ isEmpty, names }: Labels, identifier: Examination['identifier']): string | Piece {
+  if (isEmpty) return 'No answer names its backend, and no answer shows what its cache had seen.'
+  const cache = 'The percentage is the cached share of the prompt.'
+  return names.length === 0
+    ? `No answer names its backend. Cells show whether the cache that answered had seen the turn before. ${cache}`
+    : html`Distinguished by <code>${identifier?.by}</code>. A conversation that stays on one backend has one colour. ${cache}`
 }
 
 function chartPart({ calls }: Examination): Piece {

@@ -45,6 +45,10 @@ tbody th { font-weight: 600; }
 .grid td { min-width: 5.6rem; border-radius: 0.3rem; background: var(--paper); line-height: 1.3; overflow-wrap: anywhere; }
 .grid td[class] { background: color-mix(in srgb, var(--c) var(--tint), var(--paper)); border-left: 0.3rem solid var(--c); }
 .grid small { display: block; font-size: 0.86rem; }
+.hit { color: var(--good); } .partly { color: var(--open); } .missed { color: var(--bad); }
+.grid td[class] small { color: inherit; } .grid td[class] .missed, .grid td[class] .partly { font-weight: 700; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0.2rem 1rem; margin: 0.5rem 0; }
+dt { color: var(--dim); } dd { margin: 0; overflow-wrap: anywhere; }
 .said { position: absolute; inline-size: 1px; block-size: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .failed { font-weight: 700; color: var(--bad); }
 .key { display: flex; flex-wrap: wrap; gap: 0.3rem 1.1rem; list-style: none; padding: 0; margin: 0.5rem 0; }
