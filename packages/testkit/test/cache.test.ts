@@ -1,7 +1,8 @@
 import { PrefixCache } from 'llm-affinity-testkit'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 
 const text = (...words: string[]) => words.join(' ')
+const numbered = (count: number) => text(...Array.from({ length: count }, (_, index) => `w${index}`))
 const cached = (cache: PrefixCache, ...words: string[]) => cache.read(text(...words)).cached
 
 test('counts the longest cached prefix, in whole blocks', () => {
@@ -75,6 +76,21 @@ test('finds exactly what a plain list of blocks finds', () => {
     expect(cached(cache, ...words)).toBe(expected)
     recent = [...recent.filter((head) => !heads.includes(head)), ...heads.toReversed()].slice(-limit)
   }
+})
+
+test('finds no prefix shorter than the minimum, and stores no more than the maximum', () => {
+  const cache = new PrefixCache({ cacheTokens: 1_000, blockTokens: 10, minCachedTokens: 30, maxCachedTokens: 50 })
+  cache.read(numbered(80))
+  expect(cache.read(numbered(80))).toEqual({ prompt: 80, cached: 50 })
+  expect(cache.read(numbered(29))).toEqual({ prompt: 29, cached: 0 })
+  expect(cache.read(numbered(30))).toEqual({ prompt: 30, cached: 30 })
+})
+
+test('finds a block only after it has settled', async () => {
+  const cache = new PrefixCache({ cacheTokens: 1_000, blockTokens: 10, settleMs: 200 })
+  cache.read(numbered(40))
+  expect(cache.read(numbered(40)).cached).toBe(0)
+  await vi.waitFor(() => expect(cache.read(numbered(40)).cached).toBe(40), { timeout: 30_000 })
 })
 
 test('names a wrong argument', () => {

@@ -1,3 +1,4 @@
+import { request } from 'node:http'
 import Anthropic from '@anthropic-ai/sdk'
 import { chatPrompt, PrefixCache, startBalancer, startRecorder, startReplica } from 'llm-affinity-testkit'
 import OpenAI from 'openai'
@@ -109,6 +110,112 @@ describe('a balancer', () => {
     expect([...fleet.counts().values()].every((count) => count > 0)).toBe(true)
   })
 
+  test('sends all keyless requests to one target, or rejects them, where the policy says so', async () => {
+    await using same = await three({ header: 'x-session-id', missing: 'same' })
+    for (let count = 0; count < 20; count += 1) await same.get()
+    expect([...same.counts().values()].toSorted()).toEqual([0, 0, 20])
+    await using strict = await three({ header: 'x-session-id', missing: 'reject' })
+    await strict.get()
+    expect([...strict.counts().values()]).toEqual([0, 0, 0])
+  })
+
+  test('pins from a turn on, above a length, for a time and but for a spill', async () => {
+    await using replica = await startReplica({ name: 'A', cacheTokens: 1_000 })
+    await using other = await startReplica({ name: 'B', cacheTokens: 1_000 })
+    const targetsOf = async (policy: object, contents: readonly string[]): Promise<number> => {
+      const balancer = await startBalancer({ targets: [replica, other], policy: { header: 'x-session-id', ...policy } })
+      const client = openai(balancer.baseURL)
+      const messages = contents.map((content) => ({ role: 'user' as const, content }))
+      const headers = { 'x-session-id': 'one' }
+      for (let count = 0; count < 20; count += 1) {
+        await client.chat.completions.create({ model: 'm', messages }, { headers })
+      }
+      await balancer.close()
+      return [...balancer.counts().values()].filter((count) => count > 0).length
+    }
+    expect(await targetsOf({ fromTurn: 2 }, ['one'])).toBe(2)
+    expect(await targetsOf({ fromTurn: 2 }, ['one', 'two'])).toBe(1)
+    expect(await targetsOf({ minWords: 30 }, ['one'])).toBe(2)
+    expect(await targetsOf({ minWords: 30 }, [words(40)])).toBe(1)
+    expect(await targetsOf({ ttlMs: 0 }, ['one'])).toBe(2)
+    expect(await targetsOf({ ttlMs: 600_000 }, ['one'])).toBe(1)
+    expect(await targetsOf({ spill: 0.5 }, ['one'])).toBe(2)
+  })
+
+  test('picks by weight, by the beginning of the prompt, and by the connection', async () => {
+    await using weighted = await three({ weights: [0, 1, 0] })
+    for (let count = 0; count < 10; count += 1) await weighted.get()
+    expect([...weighted.counts().values()]).toEqual([0, 10, 0])
+    await using replica = await startReplica({ name: 'A', cacheTokens: 1_000 })
+    await using other = await startReplica({ name: 'B', cacheTokens: 1_000 })
+    const spread = async (
+      policy: { promptWords: number } | 'connection',
+      texts: readonly string[],
+    ): Promise<number> => {
+      await using balancer = await startBalancer({ targets: [replica, other], policy })
+      for (const text of texts) await openai(balancer.baseURL).chat.completions.create(ask(text))
+      return [...balancer.counts().values()].filter((count) => count > 0).length
+    }
+    const many = Array.from({ length: 20 }, (_, index) => words(30, `t${index}`))
+    expect(await spread({ promptWords: 20 }, many)).toBe(2)
+    expect(await spread({ promptWords: 20 }, many.fill(words(30)))).toBe(1)
+    // One call at a time, so that all are on one connection.
+    expect(await spread('connection', many)).toBe(1)
+  })
+
+  test('fills one target before the next', async () => {
+    await using replica = await startReplica({ name: 'A', cacheTokens: 1_000, decodeMsPerToken: 20 })
+    await using other = await startReplica({ name: 'B', cacheTokens: 1_000 })
+    await using balancer = await startBalancer({ targets: [replica, other], policy: { firstFit: 1 } })
+    const client = openai(balancer.baseURL)
+    await client.chat.completions.create(ask('one'))
+    expect(Object.fromEntries(balancer.counts())).toEqual({ A: 1, B: 0 })
+    await Promise.all([client.chat.completions.create(ask('two')), client.chat.completions.create(ask('three'))])
+    expect(Object.fromEntries(balancer.counts())).toEqual({ A: 2, B: 1 })
+  })
+
+  test('answers 429 above a limit, drops request headers, and changes those of answers', async () => {
+    await using recorder = await startRecorder()
+    await using balancer = await startBalancer({
+      targets: [recorder.origin],
+      policy: 'round-robin',
+      limit: { requests: 2, windowMs: 600_000 },
+      dropRequestHeaders: ['X-Session-Id'],
+      answerHeaders: (target, request) => ({ 'x-noise': `${request}`, 'content-type': undefined, 'x-target': target }),
+    })
+    const headers = { 'x-session-id': 'one', 'x-other': 'two' }
+    const first = await fetch(`${balancer.baseURL}/models`, { headers })
+    expect(first.headers.get('x-noise')).toBe('1')
+    expect(first.headers.get('x-target')).toBe(recorder.origin)
+    expect(first.headers.get('content-type')).toBeNull()
+    await first.text()
+    expect(recorder.requests[0]?.header('x-other')).toBe('two')
+    expect(recorder.requests[0]?.header('x-session-id')).toBeUndefined()
+    await (await fetch(`${balancer.baseURL}/models`)).text()
+    const third = await fetch(`${balancer.baseURL}/models`)
+    expect(third.status).toBe(429)
+    expect(Number(third.headers.get('retry-after'))).toBeGreaterThan(0)
+    await third.text()
+    expect(recorder.requests).toHaveLength(2)
+  })
+
+  test('forwards the requests of a client that closes its connection after each', async () => {
+    await using replica = await startReplica(small)
+    await using balancer = await startBalancer({ targets: [replica], policy: 'random' })
+    const send = () =>
+      new Promise<number | undefined>((resolve, reject) => {
+        const options = { method: 'POST', agent: false as const, headers: { 'content-type': 'application/json' } }
+        request(`${balancer.baseURL}/chat/completions`, options, (answer) => {
+          answer.resume().once('end', () => resolve(answer.statusCode))
+        })
+          .once('error', reject)
+          .end(JSON.stringify(ask('hello')))
+      })
+    const statuses: (number | undefined)[] = []
+    for (let count = 0; count < 20; count += 1) statuses.push(await send())
+    expect(new Set(statuses)).toEqual(new Set([200]))
+  })
+
   test('forwards a request unchanged and streams the answer', async () => {
     await using replica = await startReplica(small)
     await using balancer = await startBalancer({ targets: [replica], policy: 'random' })
@@ -142,6 +249,10 @@ test('names a wrong argument', async () => {
   await expect(startBalancer({ ...good, targets: [] })).rejects.toThrow('Expected `targets`')
   await expect(startBalancer({ ...good, targets: ['no url'] })).rejects.toThrow('Expected a target to be an origin')
   await expect(startBalancer({ ...good, policy: 'best' as never })).rejects.toThrow('Expected `policy`')
+  for (const policy of [{ weights: [1, 2] }, { firstFit: 0 }, { promptWords: 0.5 }, { header: 'x', spill: 2 }]) {
+    await expect(startBalancer({ ...good, policy })).rejects.toThrow('Expected `policy.')
+  }
+  await expect(startBalancer({ ...good, limit: { requests: 0, windowMs: 1 } })).rejects.toThrow('`limit.requests`')
   await expect(startBalancer({ ...good, targets: [...good.targets, ...good.targets] })).rejects.toThrow(
     'Expected names',
   )

@@ -1,6 +1,6 @@
 // The doctor against simulated gateways: how often its verdict is right.
 //
-//   node test/doctor/bench/main.ts [--runs N] [--only REGEXP] [--json]
+//   node test/doctor/bench/main.ts [--runs N] [--only REGEXP] [--verbose] [--json] [--write]
 
 import { cpus } from 'node:os'
 import Table from 'cli-table3'
@@ -8,6 +8,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import pLimit from 'p-limit'
 import { median, quantile } from 'simple-statistics'
 import { type BenchRun, runSetup, summaryOf } from './bench.ts'
+import { writeBench } from './page.ts'
 import { benchSetups } from './setups.ts'
 
 interface Options {
@@ -15,13 +16,15 @@ interface Options {
   readonly only?: RegExp
   readonly json?: true
   readonly verbose?: true
+  readonly write?: true
 }
 
-const { runs, only, json, verbose } = new Command('doctor:bench')
+const { runs, only, json, verbose, write } = new Command('doctor:bench')
   .description('The doctor against simulated gateways: how often its verdict is right.')
   .option('--runs <n>', 'runs of each set-up', whole, 3)
   .option('--only <regexp>', 'only the set-ups whose title matches', (text) => new RegExp(text))
   .option('--verbose', 'print the reasons of wrong verdicts')
+  .option('--write', 'write the table of docs/proof.md')
   .option('--json', 'end with one line for programs')
   .parse()
   .opts<Options>()
@@ -58,6 +61,7 @@ if (verbose) {
     if (!isRight) console.log(`\n${setup.title}\n${verdict}\n${why.map((line) => `  - ${line}`).join('\n')}`)
   }
 }
+if (write) writeBench(results)
 if (json) console.log(JSON.stringify(summary))
 
 function bySetup(all: readonly BenchRun[]): string {
