@@ -1,7 +1,7 @@
 import { type Policy, PrefixCache, type Replica, startBalancer, startReplica } from 'llm-affinity-testkit'
 
 /** What really decides where a conversation goes. */
-export type Truth = 'key' | 'key in part' | 'another header' | 'something else' | 'nothing' | 'one backend'
+type Truth = 'key' | 'key in part' | 'another header' | 'something else' | 'nothing' | 'one backend'
 
 /** A simulated gateway, and the verdicts that are right for it. */
 export interface BenchSetup {
@@ -116,7 +116,7 @@ const policies = {
     policy: (count) => ({ weights: [97, ...Array.from({ length: count - 1 }, () => 3 / (count - 1))] }),
     truth: 'nothing',
     named: ['not-sticky', 'unknown'],
-    cached: CANNOT_TELL,
+    cached: ['not-sticky', 'unknown'],
   },
   uneven: {
     title: 'random, 80 % to one backend',

@@ -13,7 +13,7 @@ export interface Told {
 }
 
 /** What of the object tests look at. */
-export interface Report {
+interface Report {
   readonly verdict: string | null
   readonly exitCode: number
   readonly why: readonly string[]

@@ -16,7 +16,7 @@ export interface Speaker {
   say(messages: readonly Message[]): Promise<Reply>
 }
 
-export interface Reply {
+interface Reply {
   readonly text: string
   readonly headers: Headers
 }

@@ -21,6 +21,7 @@ export interface BackendIdentifier {
   readonly agreement: Agreement
 }
 
+/** How the cached tokens relate to the names of backends. */
 export type Agreement = 'agrees' | 'open' | 'contradicts'
 
 type Candidate = Omit<BackendIdentifier, 'agreement'>

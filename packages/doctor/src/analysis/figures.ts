@@ -27,7 +27,7 @@ export interface Figures {
 }
 
 /** The headers in which a gateway reports on its pins. */
-export interface PinHeaders {
+interface PinHeaders {
   readonly outcome?: string | undefined
   readonly source?: string | undefined
 }

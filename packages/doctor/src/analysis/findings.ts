@@ -46,10 +46,10 @@ export interface Findings {
   readonly target: { readonly baseUrl: string; readonly model: string }
   /** Whether the budget allows more conversations. */
   readonly canPlayMore: boolean
-  /** Absent members were not probed. */
   readonly probes: Probes
 }
 
+/** What the short calls after the conversations have found. Absent members were not probed. */
 export interface Probes {
   /** The header by whose value the gateway pins, if it is one of those that were tried. */
   readonly names?: {

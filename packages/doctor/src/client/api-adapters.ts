@@ -2,6 +2,7 @@ import Anthropic from '@anthropic-ai/sdk'
 import type { Fetch } from 'llm-affinity'
 import OpenAI from 'openai'
 
+/** The API that a gateway serves: OpenAI Chat Completions or Anthropic Messages. */
 export type Api = 'openai' | 'anthropic'
 
 export interface Message {
@@ -26,14 +27,14 @@ export interface RequestForm {
 }
 
 /** An SDK client for one conversation. */
-export interface ApiClient {
+interface ApiClient {
   /** Makes a call. An answer that is not streamed is one event. */
   call(messages: readonly Message[], form: RequestForm, signal: AbortSignal): AsyncIterable<StreamEvent>
   /** The models that the gateway lists. */
   models(signal: AbortSignal): Promise<readonly string[]>
 }
 
-export type Wrap = <Client extends object>(client: Client) => Client
+type Wrap = <Client extends object>(client: Client) => Client
 
 export interface ApiAdapter {
   /** The request forms that it can use, the preferred one first. At least one streams, and one does not. */

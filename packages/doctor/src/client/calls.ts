@@ -42,6 +42,7 @@ export interface Answer {
   readonly outcome?: Outcome
 }
 
+/** The kinds of faults, by what they mean for the user. */
 export type FaultKind =
   | 'unresolved'
   | 'unreachable'

@@ -3,7 +3,11 @@ import ora from 'ora'
 
 /** Reports the progress of a run. */
 export interface Progress {
-  /** @param share Of all calls of this step, where it has many: 0 to 1. */
+  /**
+   * Called at the beginning of each step, and after each call of a step with many.
+   *
+   * @param share The share of the calls of this step that is done, from 0 to 1. Absent for a step with few.
+   */
   report(text: string, share?: number): void
 }
 

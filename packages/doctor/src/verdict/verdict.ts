@@ -1,5 +1,6 @@
 import type { Probes } from '../analysis/findings.js'
 
+/** What the doctor has found out, in one word. README.md says what each means. */
 export type Verdict =
   | 'sticky'
   | 'partly-sticky'
@@ -12,11 +13,14 @@ export type Verdict =
   | 'unhealthy'
   | 'unknown'
 
+/** A verdict, with its reasons. */
 export interface Judgement {
   readonly verdict: Verdict
   /** The verdict, for a person. */
   readonly sentence: string
+  /** The evidence, one sentence each. */
   readonly why: readonly string[]
+  /** What to do about it, one sentence each. Names and configuration lines are in back quotes. */
   readonly next: readonly string[]
   /** The probe that could make the verdict surer. */
   readonly nextProbe?: keyof Probes

@@ -124,7 +124,7 @@ function isStream(body: unknown): boolean {
 // the platform does takes a redirect for another one than the platform follows.
 
 /** Where a redirect leads, read as fetch reads it, or null where it leads nowhere. */
-export function resolveLocation(location: string, from: string): URL | null {
+function resolveLocation(location: string, from: string): URL | null {
   const bytes = Array.from(location, (character) => character.charCodeAt(0))
   const isBytes = bytes.some((byte) => byte > 0x7f) && bytes.every((byte) => byte <= 0xff)
   return parseUrl(

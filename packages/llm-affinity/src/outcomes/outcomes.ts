@@ -125,7 +125,7 @@ interface DiagnosticsChannel {
 let found: Channel | undefined
 
 /** `llm-affinity:outcome` of node:diagnostics_channel; a message is an `Outcome`. Undefined where there are no channels. */
-export function channel(): Channel | undefined {
+function channel(): Channel | undefined {
   found ??= builtin<DiagnosticsChannel>('node:diagnostics_channel')?.channel?.('llm-affinity:outcome')
   return found
 }

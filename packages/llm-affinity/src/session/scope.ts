@@ -80,7 +80,7 @@ export function activeScope(bound: Session | undefined): Session | DetachedScope
 }
 
 /** Runs `fn` in the scope of a speaker or of nobody, where there is such a thing as a scope. */
-export function runInScope<T>(frame: object, fn: () => T): T {
+function runInScope<T>(frame: object, fn: () => T): T {
   return hasContext() ? enter(frame, fn) : fn()
 }
 

@@ -32,7 +32,7 @@ export interface AffinityOptions {
 }
 
 /** The names of these options. */
-export const AFFINITY_OPTIONS: readonly string[] = ['gateway', 'origins', 'session', 'onOutcome']
+const AFFINITY_OPTIONS: readonly string[] = ['gateway', 'origins', 'session', 'onOutcome']
 
 /** Options that were checked once, at set-up. */
 export interface Policy {

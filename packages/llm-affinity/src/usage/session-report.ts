@@ -40,10 +40,11 @@ export interface SessionFigures {
   readonly misses: readonly Miss[]
 }
 
+/** Options of `SessionReport`. */
 export interface SessionReportOptions {
   /** Milliseconds after which a cache that nobody used is likely gone. @default 300_000 */
   readonly cacheTtlMs?: number
-  /** How many sessions are remembered: those that were heard of last. @default 1000 */
+  /** How many sessions are remembered: those that were used last. @default 1000 */
   readonly maxSessions?: number
 }
 

@@ -22,7 +22,7 @@ export interface Completion {
 }
 
 /** Tokens of one request. `input` includes the cached ones, also where the format of the API excludes them. */
-export interface Usage {
+interface Usage {
   readonly input: number
   readonly cached: number
   readonly output: number

@@ -15,6 +15,7 @@ export interface Target {
   readonly origin: string
 }
 
+/** Options of `startBalancer`. */
 export interface BalancerOptions {
   /** At least one. A string is an origin that is also its own name. */
   readonly targets: readonly (Target | string)[]

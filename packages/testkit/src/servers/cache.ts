@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { words } from '../protocol/prompt.js'
 import * as check from '../util/check.js'
 
+/** Options of `PrefixCache`. */
 export interface PrefixCacheOptions {
   /** How many tokens it holds, in whole blocks; Infinity for no limit. */
   readonly cacheTokens: number

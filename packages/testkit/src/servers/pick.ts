@@ -48,7 +48,7 @@ export interface HeaderPolicy {
 }
 
 /** What a policy can read. */
-export interface PickInput {
+interface PickInput {
   readonly request: IncomingMessage
   /** Present where the policy reads it. */
   readonly body: Buffer | undefined
@@ -161,7 +161,7 @@ function turnOf(body: Buffer | undefined): number {
 }
 
 /** Rendezvous hashing: the index of the name whose hash with the value is the highest. */
-export function rendezvous(names: readonly string[], value: string): number {
+function rendezvous(names: readonly string[], value: string): number {
   let best = 0
   let highest = ''
   for (const [index, name] of names.entries()) {

@@ -6,6 +6,7 @@ import { Recorded, type RecordedRequest } from './requests.js'
 import { alreadySent, type Exchange, rest, serve } from './serve.js'
 import { checkedStep, type Step } from './steps.js'
 
+/** Options of `startRecorder`. */
 export interface RecorderOptions {
   /** The models that `GET /v1/models` lists. Requests for other models are answered too. @default ['test-model'] */
   readonly models?: readonly string[]

@@ -4,6 +4,7 @@ import * as check from '../util/check.js'
 import { type Lookup, PrefixCache, type PrefixCacheOptions } from './cache.js'
 import { type Exchange, rest, serve } from './serve.js'
 
+/** Options of `startReplica`. */
 export interface ReplicaOptions extends PrefixCacheOptions {
   /** A cache that several replicas share, in place of one of its own. Its options then count, not these. */
   readonly cache?: PrefixCache
