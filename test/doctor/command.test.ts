@@ -122,7 +122,7 @@ describe('what it sends', () => {
     },
   )
 
-  it('is another key with each call where a call without one is refused', async () => {
+  it('is another key with each call where a call without one is refused', { retry: 3 }, async () => {
     await using a = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
     await using b = await startReplica({ name: 'b', cacheTokens: 1_000_000 })
     await using gateway = await startBalancer({ targets: [a, b], policy: { header: 'x-opencode-session' } })
@@ -177,7 +177,8 @@ describe('what it sends', () => {
   })
 })
 
-it('prints one object on the last line with --json', async () => {
+// Chance leaves a few runs in a hundred undecided, so these may be repeated.
+it('prints one object on the last line with --json', { retry: 3 }, async () => {
   await using a = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
   await using b = await startReplica({ name: 'b', cacheTokens: 1_000_000 })
   await using gateway = await startBalancer({ targets: [a, b], policy: { header: 'x-session-id' } })
@@ -214,7 +215,9 @@ it('prints one object on the last line with --json', async () => {
   expect(json().why.join(' ')).not.toMatch(/first token/i)
 })
 
-it('runs as a command: prints a table and a verdict without colour, and exits with its code', async () => {
+it('runs as a command: prints a table and a verdict without colour, and exits with its code', {
+  retry: 3,
+}, async () => {
   await using a = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
   await using b = await startReplica({ name: 'b', cacheTokens: 1_000_000 })
   await using c = await startReplica({ name: 'c', cacheTokens: 1_000_000 })

@@ -28,7 +28,11 @@ describe('the report', () => {
     await using a = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
     await using b = await startReplica({ name: HOSTILE, cacheTokens: 1_000_000 })
     await using gateway = await startBalancer({ targets: [a, b], policy: { header: 'x-session-id' } })
-    const told = await doctor(against(gateway.baseURL, '--report', file))
+    let told = await doctor(against(gateway.baseURL, '--report', file))
+    // Chance leaves a few runs in a hundred undecided.
+    for (let again = 0; again < 3 && told.json().verdict === 'unknown'; again += 1) {
+      told = await doctor(against(gateway.baseURL, '--report', file))
+    }
     expect(told.json().verdict).toBe('sticky')
     expect(told.stderr.split('\n').slice(-2)).toEqual([`Report: ${file}`, ''])
   })

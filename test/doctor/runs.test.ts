@@ -21,10 +21,16 @@ describe('the doctor before real gateways and those of the testkit', () => {
       await using stack = new AsyncDisposableStack()
       const port = await freePort()
       const baseURL = await setup.start(stack, port)
-      const told = await doctor(against(baseURL, ...args, ...(echo ? ['--echo', String(port)] : [])), {
-        OPENAI_API_KEY: API_KEY,
-        ANTHROPIC_API_KEY: API_KEY,
-      })
+      const examine = () =>
+        doctor(against(baseURL, ...args, ...(echo ? ['--echo', String(port)] : [])), {
+          OPENAI_API_KEY: API_KEY,
+          ANTHROPIC_API_KEY: API_KEY,
+        })
+      let told = await examine()
+      // Where backends are random, chance leaves one run in twenty undecided. Any other verdict counts at once.
+      for (let again = 0; again < 3 && told.json().verdict === 'unknown' && verdict !== 'unknown'; again += 1) {
+        told = await examine()
+      }
       const json = told.json()
       const row = rowOf(setup, String(json.verdict), told.code)
       rows.set(title, row)

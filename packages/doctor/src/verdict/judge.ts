@@ -110,7 +110,10 @@ function judgeMoves(findings: Findings, evidence: Evidence): Judgement {
   if (isHigher(evidence) && (!isNamed || isBeyondChance(affinity))) {
     return verdictOf('partly-sticky', explain.partly(findings, evidence), steps.whenPartly(findings, evidence))
   }
-  const isAsWithout = isSame(evidence) && (isNamed ? isChance(affinity) || isBeyondChance(control) : isClose(evidence))
+  // Names show by themselves that chance decides; caches only by comparison with the other arm.
+  const isAsWithout = isNamed
+    ? (isChance(affinity) && !isHigher(evidence)) || (isBeyondChance(control) && isSame(evidence))
+    : isSame(evidence) && isClose(evidence)
   if (isAsWithout && wouldMove(affinity)) return judgeMoving(findings, evidence)
   return askForMore(findings, explain.tooFewMoves(findings, evidence))
 }

@@ -5,11 +5,11 @@ import { expected, quoted } from '../util/errors.js'
 import { parseUrl } from '../util/url.js'
 
 /**
- * The headers that a call to `url` made now would be stamped with, for what no seam reaches: a WebSocket handshake, a
- * job for a queue, a per-call header. Empty without a session, and where `url` is none of `origins`. A ws(s) URL counts
- * as the http(s) one of the same host. A gateway that takes the key in the body alone has no headers.
+ * Returns the headers that a call to `url` would be stamped with now, for requests that no integration reaches: a WebSocket
+ * handshake, a job for a queue, a per-call header. Empty without a session, and if `origins` does not cover `url`. A ws(s)
+ * URL counts as the http(s) URL of the same host. A gateway that reads the key only from the body has no headers.
  *
- * @throws TypeError when the URL is none, or an option is wrong.
+ * @throws TypeError if the URL is not one, or an option is wrong.
  *
  * @example
  * await model.invoke(messages, { options: { headers: affinityHeaders(baseURL) } })

@@ -1,4 +1,4 @@
-// One call of the fetch integration: what its caller handed over, read as the platform reads it, and what goes out instead.
+// One call of the fetch integration: the arguments of the caller, read as the platform reads them, and what is sent instead.
 
 import type { GuardedCall } from '../session/call-scope.js'
 import type { DetachedScope } from '../session/scope.js'
@@ -11,7 +11,7 @@ import { type Stamp, stampFor, type Target } from '../stamping/stamp.js'
 import { type Fetch, isGuarded } from './platform-fetch.js'
 import { isSafe } from './redirects.js'
 
-/** A call as it goes out, and what it takes to send it again. */
+/** A stamped call, with what it takes to send it again. */
 export interface Call extends GuardedCall {
   readonly policy: Policy
   readonly scope: Session | DetachedScope
@@ -19,12 +19,12 @@ export interface Call extends GuardedCall {
   readonly stamp: Stamp
   readonly input: string | URL | Request
   readonly init: RequestInit
-  /** What came, with nothing of ours. */
+  /** The members of the caller's init. */
   readonly given: RequestInit
   readonly url: string
-  /** Whether redirects are ours to follow. */
+  /** Whether this integration follows redirects itself. */
   readonly follows: boolean
-  /** The body of a Request, whose sending uses it up. */
+  /** A clone of the Request, whose body is used up when it is sent. */
   readonly spare: Request | undefined
 }
 
@@ -32,8 +32,8 @@ const REDIRECTS: unknown[] = ['follow', 'manual', 'error']
 const NO_REFERRER: unknown[] = [undefined, '', 'about:client']
 
 /**
- * The call to make of these arguments, or undefined where they are to go out as they came. That includes what another
- * reader might read otherwise, or could not read again.
+ * The stamped call for these arguments; undefined if they are sent unchanged. That includes arguments that may not read the
+ * same twice.
  */
 export function callOf(
   policy: Policy,
@@ -55,10 +55,10 @@ export function callOf(
   const written = write(target, stamp, headers, given.body)
   if (written === undefined) return undefined
   const follows = redirect === 'follow' && (Object.hasOwn(written, 'body') || !isLeftTo(send, given))
-  // What cannot be followed by hand as the platform would: a redirect's body would be held against the digest, and its
-  // answer be opaque.
+  // These redirects cannot be followed by hand: the digest would be checked against the redirect's body, and its answer would
+  // be opaque.
   if (follows && (integrity || mode === 'no-cors')) return undefined
-  // Not by its body: in Deno, to look at that is to turn it into a stream.
+  // Not by its body: in Deno, reading that property turns the body into a stream.
   const isReused = follows && request !== undefined && (given.body ?? null) === null && !isSafe(request.method)
   return {
     names: target.gateway.headers,
@@ -83,12 +83,12 @@ export function callOf(
   }
 }
 
-// Whether redirects may be left to this fetch. A dispatcher in the init may be of any make.
+// Whether this fetch may follow redirects itself. A dispatcher in the init may be of any class.
 function isLeftTo(send: Fetch, given: RequestInit): boolean {
   return !('dispatcher' in given) && isGuarded(send)
 }
 
-/** The members of an init that carry the key, or undefined where nothing is to be written. */
+/** The members of an init with the key; undefined if there is nothing to write. */
 export function write(
   { gateway, field }: Target,
   stamp: Stamp,
@@ -104,7 +104,7 @@ export function write(
   if (text === undefined || (text === body && gateway.headers.length === 0)) return undefined
   const length = all.get('content-length')
   if (length === null || text === body) return { headers, body: text }
-  // What is added is ASCII.
+  // The added text is ASCII.
   return { headers: changedHeaders(headers, ['content-length'], `${+length + text.length - body.length}`), body: text }
 }
 
@@ -112,18 +112,18 @@ export function isRequest(input: string | URL | Request): input is Request {
   return typeof input === 'object' && input !== null && 'headers' in input && 'clone' in input
 }
 
-// What a Request says of itself that the hops of its redirects keep.
+// The properties of a Request that the hops of its redirects keep.
 const INHERITED =
   'method headers signal mode credentials cache referrer referrerPolicy integrity keepalive priority'.split(' ')
 const MEMBERS = [...INHERITED, ...'body redirect duplex window dispatcher'.split(' ')]
 
-/** What the hops of a redirected Request keep of it. */
+/** The init of the hops of a redirected Request. */
 export function inherited(request: Request): RequestInit {
   return read(request, INHERITED)
 }
 
-// As the platform reads an init: each member once, by its name, whomever it is inherited from. What else it has is another
-// fetch's business.
+// Reads an init as the platform does: each member once, by its name, also if it is inherited. Other members are kept, since
+// another fetch may read them.
 function members(init: RequestInit | undefined, request: Request | undefined): RequestInit {
   const given = init === undefined ? {} : read(init, [...MEMBERS, ...Object.keys(init)])
   // An init with any member resets these.
@@ -133,7 +133,7 @@ function members(init: RequestInit | undefined, request: Request | undefined): R
   return given
 }
 
-// Null is for each fetch to judge.
+// Not null: some implementations of fetch accept it, and others do not.
 function isDictionary(init: unknown): boolean {
   return init === undefined || (init === Object(init) && !hasGetter(init as object))
 }

@@ -14,21 +14,20 @@ import { discardBody, followRedirects, isRedirect, type RedirectedCall } from '.
 
 /**
  * A fetch that stamps the key of the session in whose scope it is called, in the format of the gateway that it calls.
- * Hand it to any SDK that takes a `fetch`, or call it yourself.
+ * Pass it to any SDK that accepts a `fetch`, or call it yourself.
  *
  * - It runs once per attempt, retries of the SDK included, and reads the session each time.
- * - Without a session it passes the very arguments on. A header of the gateway that the caller has set is left alone,
- *   and nothing is added then.
+ * - Without a session it passes its arguments on unchanged. If the caller has set a header of the gateway, nothing is added.
  * - No redirect takes the key to another origin. Node's own fetch follows redirects itself, and each hop is checked where
- *   it is created; for any other fetch they are followed here, as the fetch standard says.
- * - It never reads a body, never changes what it was given, and never throws an error of its own in flight: on a fault
- *   of ours the request goes out as it came, with one warning.
- * - Arguments that may not read the same twice go out as they came, without a key: an init or headers with getters, header
- *   values that are objects, an iterable that is not a list of pairs. So does a call with a `referrer`.
- * - What the given fetch has beside its call, such as `fetch.Response`, it has too.
+ *   it is created. For any other fetch, redirects are followed here, as the fetch standard defines.
+ * - It never reads a body, never changes its arguments, and never throws an error of its own in flight: if this package
+ *   fails, the request is sent unchanged, with one warning.
+ * - Arguments that may not read the same twice are sent unchanged, without a key: an init or headers with getters, header
+ *   values that are objects, an iterable that is not a list of pairs. So is a call with a `referrer`.
+ * - It has the properties of the given fetch, such as `fetch.Response`.
  *
- * @param options.fetch What sends. Default: the global fetch, looked up at each call.
- * @throws TypeError at set-up, when an option is wrong.
+ * @param options.fetch The fetch that sends. Default: the global fetch, looked up at each call.
+ * @throws TypeError at set-up, if an option is wrong.
  *
  * @example
  * const openai = new OpenAI({ fetch: affinityFetch() })
@@ -40,7 +39,7 @@ export function affinityFetch(options: AffinityOptions & { readonly fetch?: Fetc
   return stampingFetch(policy, given)
 }
 
-/** The integration itself, for a policy that is checked. */
+/** The integration, for a policy that is checked already. */
 export function stampingFetch(policy: Policy, given: Fetch | undefined): Fetch {
   function affinityFetch(...args: Parameters<Fetch>): Promise<Response> {
     const send = given ?? globalThis.fetch
@@ -58,22 +57,22 @@ export function stampingFetch(policy: Policy, given: Fetch | undefined): Fetch {
 
 const FAULT = 'a fault of its own kept a call from being stamped. The call was sent without a key'
 
-/** Gives `ours` the own properties of another, a function's name and length included: SDKs tell by them what a fetch can do. */
-export function copyOwnProperties<T extends object>(ours: T, other: object): T {
+/** Copies own properties, including a function's name and length: SDKs detect by them what a fetch can do. */
+export function copyOwnProperties<T extends object>(to: T, other: object): T {
   for (const name of Reflect.ownKeys(other)) {
     const property = name === 'prototype' ? undefined : Object.getOwnPropertyDescriptor(other, name)
-    if (property !== undefined) Reflect.defineProperty(ours, name, property)
+    if (property !== undefined) Reflect.defineProperty(to, name, property)
   }
-  return ours
+  return to
 }
 
 function sent(call: Call, send: Fetch): Promise<Response> {
   const { policy, input, init, follows, scope, target, stamp, spare } = call
   const outer = policy.session === undefined ? current() : scope
-  const hears = needsOutcome(target.gateway, policy.onOutcome)
-  // What carries its key in the body alone has no header to check.
+  const isRecorded = needsOutcome(target.gateway, policy.onOutcome)
+  // A key in the body alone has no header to check.
   const isChecked = call.names.length > 0 && isGuarded(send)
-  // From the beginning: the global dispatcher may leave our scope, or have the request wait somewhere.
+  // From the beginning: the global dispatcher may leave the scope, or queue the request.
   if (isChecked) trackCall(call, outer)
   // It may be a mock, and return anything.
   let answer: unknown
@@ -86,16 +85,16 @@ function sent(call: Call, send: Fetch): Promise<Response> {
 
   const done = (response: unknown): unknown => {
     releaseCall(call)
-    // What a clone holds back would be kept for as long as the answer is.
+    // An unread clone would keep its body in memory for as long as the answer lives.
     if (spare !== undefined) void discardBody(spare)
-    // Where nothing was sent, a cache answered, and no backend.
-    return hears && (call.isCreated || !isChecked) ? reportOutcome(call, { response, stamp }) : response
+    // If nothing was sent, a cache has answered, not a backend.
+    return isRecorded && (call.isCreated || !isChecked) ? reportOutcome(call, { response, stamp }) : response
   }
   const answered = (response: unknown): unknown => {
     if (!follows || !isRedirect(response) || !isReal(call, response)) return done(response)
     return followed(send, call, response).then((last) => {
       releaseCall(call)
-      return hears ? reportOutcome(call, last) : last.response
+      return isRecorded ? reportOutcome(call, last) : last.response
     })
   }
   if (!isThenable(answer)) return done(answer) as Promise<Response>
@@ -104,17 +103,17 @@ function sent(call: Call, send: Fetch): Promise<Response> {
     throw error
   }
   const promise = (isPromise(answer) ? answer : Promise.resolve(answer)).then(answered, failed) as Promise<Response>
-  // Some can do more than be awaited.
+  // Some promises have further members.
   for (const name of Object.keys(answer)) Reflect.set(promise, name, Reflect.get(answer, name))
   return promise
 }
 
-// A mock answers with what its author wrote, whatever `redirect` says; it has not been anywhere.
+// A mock may return a redirect whatever `redirect` is; it did not send a request.
 function isReal(call: Call, response: Response): boolean {
   return call.isCreated || response.url !== ''
 }
 
-/** An answer, and the stamp of the request that it answers, where that had one. */
+/** An answer, and the stamp of its request, if that had one. */
 interface Answered {
   readonly response: unknown
   readonly stamp: Stamp | undefined
@@ -122,7 +121,7 @@ interface Answered {
 
 async function followed(send: Fetch, call: Call, answer: Response): Promise<Answered> {
   const { input, given, spare, url, policy, scope } = call
-  // A browser hides where a redirect leads. What it would not let us guard goes out again as it came.
+  // A browser hides where a redirect leads, so the redirect cannot be guarded: the call is sent again, unchanged.
   if (answer.type === 'opaqueredirect') return { response: await send(spare ?? input, given), stamp: undefined }
   const first: RedirectedCall = {
     url,
@@ -134,7 +133,7 @@ async function followed(send: Fetch, call: Call, answer: Response): Promise<Answ
     last = undefined
     if (!call.allows(to.origin)) return undefined
     try {
-      // Sessions move, and another named origin may have another gateway.
+      // Sessions may be re-pinned, and another named origin may have another gateway.
       const target = to.origin === call.origin ? call.target : policy.targetFor(to.href)
       const stamp = target && stampFor(scope, target.gateway)
       const written = stamp && write(target, stamp, init.headers, init.body)
@@ -157,12 +156,12 @@ function reportOutcome({ policy, target, init, crossed, allows }: Call, { respon
       recordOutcome({ target, stamp, body: init.body }, status, get, policy.onOutcome, response as Response)
     }
   } catch {
-    // Of a mock, which has what its test needs.
+    // The response of a mock may lack members.
   }
   return response
 }
 
-// Told by what it does: tests often run in a realm of their own, with a Promise of its own.
+// Not by `instanceof`: tests often run in another realm, which has another Promise.
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -5,13 +5,13 @@ import { copyOwnProperties, stampingFetch } from './fetch.js'
 import type { Fetch } from './platform-fetch.js'
 
 /**
- * Stamps the calls of everybody who calls the global `fetch`, for agent frameworks that take no client and no fetch.
- * A framework's client that was made before has kept the old fetch: patch first.
+ * Stamps the calls of the global `fetch`, for agent frameworks that accept neither a client nor a fetch. Patch before the
+ * framework makes its clients: a client may keep the fetch that it found.
  *
- * @param options.origins Required: what is not named is never touched.
- * @returns The undo. Patches nest, and may be undone in any order, and more than once. One that lies below somebody
- *   else's patch passes calls on from then on, and goes away with the first call after that patch has.
- * @throws TypeError when an option is wrong or `origins` is missing.
+ * @param options.origins Required: requests to other origins are never touched.
+ * @returns The undo function. Patches nest, and can be undone in any order, and more than once. A patch below another
+ *   library's patch only passes calls on once it is undone, and is removed with the first call after the other one is.
+ * @throws TypeError if an option is wrong or `origins` is missing.
  *
  * @example
  * const undo = patchGlobalFetch({ origins: ['http://gateway:4000'] })
@@ -34,7 +34,7 @@ export function patchGlobalFetch(options: AffinityOptions & { readonly origins: 
     previous = send
     return stamped(...args)
   }
-  // Some runtimes hang more on fetch than a call, such as Bun's preconnect.
+  // Some runtimes have properties on fetch, such as Bun's preconnect.
   copyOwnProperties(patched, previous)
   patches().set(patched, patch)
   globalThis.fetch = patched
@@ -49,12 +49,12 @@ export function patchGlobalFetch(options: AffinityOptions & { readonly origins: 
 }
 
 interface Patch {
-  /** What sends below it. */
+  /** The fetch below the patch. */
   previous: Fetch
   undone: boolean
 }
 
-// Of all copies of this package: one that did not know the patches of another would take them for somebody else's.
+// Shared by all copies of this package: otherwise one copy would treat the patches of another as those of another library.
 const SLOT = Symbol.for('llm-affinity.patches.v1')
 
 function patches(): WeakMap<Fetch, Patch> {
@@ -63,14 +63,14 @@ function patches(): WeakMap<Fetch, Patch> {
   return shared[SLOT] ?? new WeakMap()
 }
 
-/** A fetch, or the first one below it that is not a patch of ours that was undone. */
+/** The given fetch, or the first one below it that is not an undone patch. */
 function firstActive(fetch: Fetch): Fetch {
   let at = fetch
   for (let patch = patches().get(at); patch?.undone; patch = patches().get(at)) at = patch.previous
   return at
 }
 
-// Lets go of undone patches between this one and what sends below it.
+// Skips undone patches between this one and the fetch below it.
 function innerFetch(patch: Patch): Fetch {
   patch.previous = firstActive(patch.previous)
   return patch.previous

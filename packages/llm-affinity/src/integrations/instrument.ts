@@ -12,13 +12,13 @@ import { originOf, parseUrl } from '../util/url.js'
 import { warnOnce } from '../util/warn.js'
 import { patchGlobalFetch } from './global-fetch.js'
 
-/** A request of undici, which can be given one more header until it is written. */
+/** A request of undici, to which headers can be added until it is written. */
 interface UndiciRequest extends CreatedRequest {
   readonly method?: unknown
   addHeader(name: string, value: string): void
 }
 
-/** A ClientRequest of node:http, as far as we use it. */
+/** A ClientRequest of node:http: the members that are used here. */
 interface HttpRequest {
   readonly protocol: string
   readonly host: string
@@ -31,7 +31,7 @@ interface HttpRequest {
   setHeader(name: string, value: string): void
 }
 
-/** An agent of node:http: its connections and what waits for one, by names that begin with `host:port:`. */
+/** An agent of node:http: its connections and waiting requests, by names that begin with `host:port:`. */
 interface HttpAgent {
   readonly sockets?: object
   readonly requests?: object
@@ -45,22 +45,22 @@ interface DiagnosticsChannel {
 }
 
 /**
- * Stamps the requests of the whole process, without touching a client: everything that comes down to undici, as the global
- * `fetch` does, or to `node:http` and `node:https`, also of clients that were made before. For code that takes neither a
- * client nor a fetch; where you hold the client, `withAffinity` reaches more.
+ * Stamps the requests of the whole process without touching a client: all requests through undici, which includes the global
+ * `fetch`, and through `node:http` and `node:https`, also those of existing clients. For code that accepts neither a client
+ * nor a fetch; if you have the client, `withAffinity` supports more gateways.
  *
- * - A request carries the key of the session in whose scope it is made, where its own origin is one of `origins` and the
- *   caller has set no header of the gateway. Each hop of a redirect and each retry is a request of its own.
- * - What waits in the queue of an undici pool (`connections`, undici up to 8.11) is made in no session's scope, and is not
- *   stamped. Neither are requests of `node:http` whose headers are given as a list, nor `node:http2`.
- * - Only headers are written: a gateway that takes the key in the body gets none.
- * - Two of them, or one beside another integration, never stamp twice.
- * - On runtimes other than Node only the global `fetch` is reached, as by `patchGlobalFetch`, with one warning. Node before
- *   22.12 does not announce requests of `node:http` in time.
+ * - A request carries the key of the session in whose scope it is made, if `origins` names its origin and the caller has set
+ *   no header of the gateway. Each hop of a redirect and each retry is a request of its own.
+ * - Requests that wait in the queue of an undici pool (`connections`, undici up to 8.11) are created outside of any session
+ *   and are not stamped. Neither are requests of `node:http` with a list of headers, nor `node:http2`.
+ * - Only headers are written: a gateway that reads the key from the body receives none.
+ * - A request that several integrations see is stamped once.
+ * - On runtimes other than Node, only the global `fetch` is reached, as with `patchGlobalFetch`, with one warning. Node before
+ *   22.12 does not publish requests of `node:http` in time.
  *
- * @param options.origins Required: what is not named is never touched.
- * @returns The undo, which may be called more than once.
- * @throws TypeError when an option is wrong or `origins` is missing.
+ * @param options.origins Required: requests to other origins are never touched.
+ * @returns The undo function. It can be called more than once.
+ * @throws TypeError if an option is wrong or `origins` is missing.
  *
  * @example
  * const undo = instrument({ origins: ['http://gateway:4000'] })
@@ -74,11 +74,11 @@ export function instrument(options: AffinityOptions & { readonly origins: Origin
   }
   if (!announcesHttp()) warnOnce('Node before 22.12 does not announce requests of node:http: those are not stamped')
 
-  /** What to write into a request made now, and where to. Undefined: nothing. */
+  /** The stamp of a request that is made now; undefined if it gets none. */
   function callFor(url: string, has: (names: readonly string[]) => boolean): Call | undefined {
     const target = policy.targetFor(url)
     if (target === undefined || target.gateway.headers.length === 0 || has(target.gateway.headers)) return undefined
-    // Sockets are opened in the scope of a call, and what is not the call's may be made there.
+    // Sockets are opened in the scope of a call, and other requests may be created in it.
     const scope = isCallScope(current()) ? undefined : activeScope(policy.session)
     const stamp = scope && stampFor(scope, target.gateway)
     return stamp && { target, stamp, context: hasListeners(policy.onOutcome) ? capture() : undefined }
@@ -94,7 +94,7 @@ export function instrument(options: AffinityOptions & { readonly origins: Origin
     const { headers } = request
     const has = (names: readonly string[]): boolean => headers.some((each, i) => i % 2 === 0 && isIn(names, each))
     const call = callFor(`${origin}${String(request.path)}`, has)
-    // Without a stamp, too: else a retry of it would be made in the scope of whoever opened the socket.
+    // Also without a stamp: a retry of it would otherwise be made in the scope in which the socket was opened.
     const isBound = bindHandler(request, current(), {
       answered: (status, answer) => {
         if (call !== undefined) report(call, status, answer)
@@ -104,7 +104,7 @@ export function instrument(options: AffinityOptions & { readonly origins: Origin
     if (call !== undefined && isBound) write(call, has, (name, key) => request.addHeader(name, key))
   }
 
-  // What a pool's queue holds is made from the events of a socket, whose scope is that of whoever opened it.
+  // Queued requests of a pool are created from the events of a socket, in the scope in which it was opened.
   function onConnected({ connectParams, socket }: { connectParams: ConnectParams; socket: Emitter }): void {
     const origin = originOf(`${connectParams.protocol}//${connectParams.host}`)
     if (origin === undefined || !policy.isNamed(origin)) return
@@ -120,7 +120,7 @@ export function instrument(options: AffinityOptions & { readonly origins: Origin
     if (request.socketPath !== undefined || request.headersSent) return
     const host = String(request.getHeader('host') ?? request.host)
     const origin = originOf(`${request.protocol}//${host}`)
-    // A Host header of the caller's own says nothing about where the request goes.
+    // A Host header that the caller has set does not show where the request goes.
     const url = origin === undefined ? undefined : parseUrl(origin)
     if (origin === undefined || url?.hostname !== hostnameOf(request.host)) return
     if (!policy.isNamed(origin) || !connectsTo(request, url.port || (url.protocol === 'https:' ? '443' : '80'))) return
@@ -148,7 +148,7 @@ export function instrument(options: AffinityOptions & { readonly origins: Origin
   }
 }
 
-// Bun and Deno have the channels, too, but their own fetch announces nothing there.
+// Bun and Deno have diagnostics channels too, but their fetch publishes nothing on them.
 function isNode(): boolean {
   const { process, Bun, Deno }: { process?: NodeJS.Process; Bun?: unknown; Deno?: unknown } = globalThis
   return Bun === undefined && Deno === undefined && process?.versions?.undici !== undefined
@@ -189,20 +189,20 @@ function write(
   if (parent !== undefined && !isParentSet) add(parent[0], parent[1])
 }
 
-// As a URL has it: an IPv6 address in brackets.
+// In the form of a URL: an IPv6 address is in brackets.
 function hostnameOf(host: string): string {
   return host.includes(':') && !host.startsWith('[') ? `[${host}]` : host.toLowerCase()
 }
 
-// A request does not have its port: a Host header may be the caller's own or lack it. Node's agents do. Which of several
-// ports of one host it is, they do not tell.
+// A request does not expose its port, and the Host header may be the caller's or lack it. Node's agents have the ports of a
+// host, but do not show which of several ports a request uses.
 function connectsTo({ agent, host }: HttpRequest, port: string): boolean {
   const lists = [agent?.sockets, agent?.requests]
   const names = lists.flatMap((list) => Object.keys(list ?? {})).filter((name) => name.startsWith(`${host}:`))
   return names.length === 0 || names.some((name) => name.startsWith(`${host}:${port}:`))
 }
 
-// What a subscriber throws ends the process.
+// An error in a subscriber would end the process.
 function safely<Message>(subscriber: (message: Message) => void): Subscriber {
   return (message) => {
     try {

@@ -1,5 +1,5 @@
-// Redirects by hand, as the fetch standard has them ("HTTP-redirect fetch"), for a fetch whose requests nobody can check:
-// left to itself it may carry every custom header to whatever origin an answer names.
+// Follows redirects as the fetch standard defines ("HTTP-redirect fetch"), for a fetch whose requests cannot be checked: by
+// itself it may send every custom header to any origin that an answer names.
 
 import { runSuppressed } from '../session/scope.js'
 import { changedHeaders } from '../stamping/request-headers.js'
@@ -11,7 +11,7 @@ const MAX_HOPS = 20
 const BODY_HEADERS = ['content-encoding', 'content-language', 'content-length', 'content-location', 'content-type']
 const CREDENTIAL_HEADERS = ['authorization', 'cookie', 'host', 'proxy-authorization']
 
-/** A call that may be redirected, as its caller made it: nothing of ours is in `init`. */
+/** A call that may be redirected, as its caller made it: `init` has no stamp. */
 export interface RedirectedCall {
   readonly url: string
   readonly init: RequestInit & { readonly follow?: unknown }
@@ -19,16 +19,16 @@ export interface RedirectedCall {
   readonly body?: () => Promise<ArrayBuffer>
 }
 
-/** Lets go of a body that nobody will read. The bodies of node-fetch are streams of Node's, without `cancel`. */
+/** Discards a body that will not be read. Bodies of node-fetch are Node streams, without `cancel`. */
 export async function discardBody({ body }: Request | Response): Promise<void> {
   try {
     await body?.cancel?.()
   } catch {
-    // It is somebody else's already.
+    // Another reader has locked it.
   }
 }
 
-/** Whether the answer to a call with `redirect: 'manual'` is one that `redirect: 'follow'` would not have given. */
+/** Whether the answer to a call with `redirect: 'manual'` is one that `redirect: 'follow'` would have followed. */
 export function isRedirect(response: unknown): response is Response {
   try {
     const { status, type, headers }: Partial<Response> = Object(response)
@@ -41,10 +41,10 @@ export function isRedirect(response: unknown): response is Response {
 }
 
 /**
- * Follows from `response` on, and returns the response that fetch would have given to `call`.
+ * Follows redirects from `response` on, and returns the response that fetch would have returned for `call`.
  *
- * @param stamp Returns the init of a hop with its stamp, or undefined where the hop may carry none.
- * @throws TypeError ("fetch failed", with a cause) in flight, where the standard makes the call a network error.
+ * @param stamp Returns the init of a hop with its stamp; undefined if the hop must not carry a key.
+ * @throws TypeError ("fetch failed", with a cause) in flight, if the standard makes the call a network error.
  */
 export async function followRedirects(
   send: Fetch,
@@ -74,7 +74,7 @@ export async function followRedirects(
       if (call.init.mode === 'same-origin') throw failed('a redirect to another origin in mode "same-origin"')
       headers = changedHeaders(headers, CREDENTIAL_HEADERS)
     }
-    // Not awaited: where somebody keeps a clone, it settles when that is read.
+    // Not awaited: if there is a clone, it settles when the clone is read.
     void discardBody(answer)
 
     url = next
@@ -87,7 +87,7 @@ export async function followRedirects(
   return answer
 }
 
-// node-fetch takes its limit as a member of the init. Its responses have a size.
+// node-fetch reads its limit from the init. Its responses have a `size`.
 function limitOf({ follow }: RedirectedCall['init'], response: Response): number {
   return typeof follow === 'number' && 'size' in response ? follow : MAX_HOPS
 }
@@ -120,10 +120,10 @@ function isStream(body: unknown): boolean {
   return typeof body === 'object' && body !== null && ('getReader' in body || Symbol.asyncIterator in body)
 }
 
-// The bytes of a Location are UTF-8, but header values arrive as one character a byte. Whoever reads them otherwise than
-// the platform does takes a redirect for another one than the platform follows.
+// The bytes of a Location are UTF-8, but header values arrive as one character per byte. Reading them differently from the
+// platform would lead to another URL.
 
-/** Where a redirect leads, read as fetch reads it, or null where it leads nowhere. */
+/** The URL that a redirect leads to, read as fetch reads it; null if it is not a URL. */
 function resolveLocation(location: string, from: string): URL | null {
   const bytes = Array.from(location, (character) => character.charCodeAt(0))
   const isBytes = bytes.some((byte) => byte > 0x7f) && bytes.every((byte) => byte <= 0xff)

@@ -3,14 +3,14 @@ import { expected, kind } from '../util/errors.js'
 import { stampingFetch } from './fetch.js'
 import type { Fetch } from './platform-fetch.js'
 
-/** What a client must have to be copied with another fetch: what OpenAI, Anthropic, Groq, Together and their likes have. */
+/** The members that a client needs to be copied with another fetch, as those of OpenAI, Anthropic, Groq and Together have. */
 interface Copyable {
   readonly baseURL: string
   readonly fetch: Fetch
   withOptions(options: object): unknown
 }
 
-/** How a fetch of ours came to be, so that wrapping its client again replaces what was said and does not stack. */
+/** How a stamping fetch was made, so that wrapping its client again replaces the options and does not stamp twice. */
 interface Wrapping {
   readonly send: Fetch
   readonly options: AffinityOptions
@@ -18,30 +18,30 @@ interface Wrapping {
 
 const wrappings = new WeakMap<Fetch, Wrapping>()
 
-// Options that are objects, which `withOptions` hands to the copy as they are.
+// Options that are objects, which `withOptions` would share with the copy.
 const SHARED = ['defaultHeaders', 'defaultQuery', 'fetchOptions']
 
-// Options that `withOptions` forgets, and the field that remembers them: AzureOpenAI of openai 6.
-const FORGOTTEN = { apiVersion: 'apiVersion', deployment: 'deploymentName' }
+// Options that `withOptions` drops, and the fields that have them: AzureOpenAI of openai 6.
+const DROPPED = { apiVersion: 'apiVersion', deployment: 'deploymentName' }
 
 const MEMBERS = ['withOptions', 'baseURL', 'fetch']
 
-const WAY_OUT =
+const HINT =
   'Give affinityFetch() to its constructor as `fetch`, or, if a tracer has wrapped it, wrap with withAffinity first, then trace'
 
 /**
- * A copy of an SDK client that stamps the key of the session in whose scope it is called. The client itself stays as it
- * is, and nothing that can change is shared with it.
+ * Returns a copy of an SDK client that stamps the key of the session in whose scope it is called. The client itself is not
+ * changed, and shares no mutable state with the copy.
  *
- * It stamps calls to the client's own base URL, on every attempt. Calls elsewhere, and those that fetch a token, are
- * left alone. Wrapping a wrapped client keeps its options and replaces those that are given. A copy that you make of it
- * with another base URL is to be wrapped again. It otherwise does what `affinityFetch` does.
+ * It stamps calls to the client's own base URL, on every attempt. Calls to other URLs, and those that fetch a token, are not
+ * stamped. Wrapping a wrapped client keeps its options and replaces those that are given. A copy of it with another base URL
+ * must be wrapped again. In all else it behaves as `affinityFetch` does.
  *
- * A tracer that wraps a client or replaces its methods comes after: `wrapOpenAI(withAffinity(client))`. A copy would lose
- * the tracing, so the other order is refused.
+ * Apply a tracer that wraps a client or replaces its methods afterwards: `wrapOpenAI(withAffinity(client))`. A copy would lose
+ * the tracing, so the other order throws.
  *
  * @returns A client of the same class, made by the client's own `withOptions`.
- * @throws TypeError when the client cannot be copied, something has replaced a method of it, or an option is wrong.
+ * @throws TypeError if the client cannot be copied, one of its methods was replaced, or an option is wrong.
  *
  * @example
  * const openai = withAffinity(new OpenAI({ baseURL: 'http://gateway:4000/v1' }))
@@ -51,27 +51,27 @@ export function withAffinity<Client extends object>(client: Client, options: Aff
     throw expected(
       '`client` to be an SDK client with `withOptions`, `baseURL` and `fetch` (OpenAI 5, Anthropic 1, Groq 1, Together 0.52 or later have them)',
       `${kind(client)} without \`${MEMBERS.find((name) => !Object(client)[name])}\``,
-      WAY_OUT,
+      HINT,
     )
   }
   const before = wrappings.get(client.fetch)
   const send = before?.send ?? client.fetch
   const all = { ...before?.options, ...checkAffinityOptions(options) }
-  let home: Copyable = client
+  let owner: Copyable = client
   const stamped = stampingFetch(
-    policyOf(all, () => home.baseURL),
+    policyOf(all, () => owner.baseURL),
     send,
   )
   wrappings.set(stamped, { send, options: all })
   const copy = copied(client, stamped)
-  home = copy
+  owner = copy
   return copy
 }
 
 function copied<Client extends Copyable>(client: Client, fetch: Fetch): Client {
   let lost: string | undefined = 'withOptions'
   let cause: unknown
-  // A Proxy gives another one than its class, which is not to be called: a tracer would record that.
+  // A Proxy may return another `withOptions` than its class has. It is not called, since a tracer would record that.
   if (Object.hasOwn(client, lost) || client.withOptions === Object.getPrototypeOf(client).withOptions) {
     try {
       const copy = client.withOptions({ ...separate(client), fetch })
@@ -82,12 +82,12 @@ function copied<Client extends Copyable>(client: Client, fetch: Fetch): Client {
     }
   }
   const got = `${kind(Object.getPrototypeOf(client))} ${cause === undefined ? `that would lose its ${lost}` : 'whose withOptions threw'}`
-  const error = expected('`client` to be one that its own `withOptions({ fetch })` copies whole', got, WAY_OUT)
+  const error = expected('`client` to be one that its own `withOptions({ fetch })` copies whole', got, HINT)
   if (cause !== undefined) error.cause = cause
   throw error
 }
 
-// What has to be handed to `withOptions` for a copy that is whole and shares nothing that can change.
+// The options for `withOptions` that make the copy complete, and share no mutable state with the client.
 function separate(client: Copyable): object {
   const given: unknown = Reflect.get(client, '_options')
   const held = { ...(typeof given === 'object' ? given : undefined), ...client }
@@ -98,15 +98,15 @@ function separate(client: Copyable): object {
     else if (Array.isArray(value)) own[name] = [...value]
     else if (typeof value === 'object' && value !== null) own[name] = { ...value }
   }
-  for (const [option, field] of Object.entries(FORGOTTEN)) {
+  for (const [option, field] of Object.entries(DROPPED)) {
     const value: unknown = Reflect.get(client, field)
     if (value !== undefined) own[option] = value
   }
   return own
 }
 
-// The path of what a copy has lost: a method that was replaced in the client, by a Proxy or by hand, or what a resource was
-// given in its constructor. What a class makes anew for each instance differs as well, and is not lost.
+// The path of a member that the copy has lost: a method that was replaced in the client, by a Proxy or by hand, or an argument
+// of a resource's constructor. Members that a class creates for each instance differ too, but are not lost.
 function lostBy(copy: object, client: object, from = client, to = copy, path = ''): string | undefined {
   for (const name of methodsOf(Object.getPrototypeOf(to))) {
     if (Reflect.get(from, name) !== Reflect.get(to, name) && !Object.hasOwn(to, name)) return path + name

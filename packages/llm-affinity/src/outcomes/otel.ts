@@ -3,11 +3,11 @@ import type { Outcome } from '../session/session.js'
 import { readUsage } from '../usage/read-usage.js'
 import { checkOptions, expected, kind } from '../util/errors.js'
 
-/** What of a session may be seen by whoever reads the telemetry. */
+/** What the telemetry may contain. */
 export interface OtelOptions {
-  /** Puts the session's id on spans, as `gen_ai.conversation.id`. Its key is never told, unless it is the id. @default false */
+  /** Sets the session's id on spans, as `gen_ai.conversation.id`. The key is not recorded, except where the id is the key. @default false */
   readonly ids?: boolean
-  /** Reads what the answers say of their tokens, as their readers read them, where the seam is a fetch. @default false */
+  /** Records the token usage of answers while the caller reads them, where the integration is a fetch. @default false */
   readonly usage?: boolean
 }
 
@@ -16,19 +16,18 @@ const MAX_ID_LENGTH = 1024
 const SHARES = [0, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1]
 
 /**
- * A listener for `onOutcome` that tells OpenTelemetry.
+ * A listener for `onOutcome` that records outcomes with OpenTelemetry.
  *
  * - On the span that is active where the call is made: `llm_affinity.result`, `.gateway`, `.backend`, `.source`, and by
- *   the options `gen_ai.conversation.id`, `gen_ai.usage.input_tokens` and `gen_ai.usage.cache_read.input_tokens`. Of
- *   several calls under one span, the last one is seen.
- *   An id of more than 1024 characters is left out.
+ *   the options `gen_ai.conversation.id`, `gen_ai.usage.input_tokens` and `gen_ai.usage.cache_read.input_tokens`. If a span
+ *   has several calls, the last one counts. An id of more than 1,024 characters is not recorded.
  * - The counter `llm_affinity.outcomes`, by `llm_affinity.result`, `.gateway`, `.backend` and `server.address`. The
- *   first 100 gateways, backends and addresses have a name, any others are `other`.
- * - With `usage`, the histogram `llm_affinity.cached_share`, of 0 to 1, by gateway and backend.
+ *   first 100 gateways, backends and addresses are recorded by name, any others as `other`.
+ * - With `usage`, the histogram `llm_affinity.cached_share`, from 0 to 1, by gateway and backend.
  *
- * It takes the global tracer and meter providers, which are to be registered before the first call.
+ * It uses the global tracer and meter providers, which must be registered before the first call.
  *
- * @throws TypeError when an option is wrong.
+ * @throws TypeError if an option is wrong.
  *
  * @example
  * const openai = withAffinity(new OpenAI(), { onOutcome: otelOutcomes({ usage: true }) })
@@ -42,7 +41,7 @@ export function otelOutcomes(options: OtelOptions = {}): (outcome: Outcome, resp
   const [gateways, backends, addresses] = [firstNames(), firstNames(), firstNames()]
 
   return (outcome, response) => {
-    // Not sooner: unlike a tracer, a meter that is made before its provider is registered measures nothing for ever.
+    // Not earlier: unlike a tracer, a meter that is created before its provider is registered never records anything.
     meters ??= metersNow()
     const { outcomes, shares } = meters
     const { session, result, gateway, backend, source, origin } = outcome
@@ -63,10 +62,10 @@ export function otelOutcomes(options: OtelOptions = {}): (outcome: Outcome, resp
       ...(origin !== '' && { 'server.address': addresses(new URL(origin).hostname) }),
     })
     if (!usage || response === undefined) return
-    void readUsage(response).then((said) => {
-      if (said === undefined) return
-      const { promptTokens, cachedTokens } = said
-      // It may have ended before the answer did.
+    void readUsage(response).then((read) => {
+      if (read === undefined) return
+      const { promptTokens, cachedTokens } = read
+      // The span may have ended before the answer.
       const still = span?.isRecording() ? span : undefined
       still?.setAttribute('gen_ai.usage.input_tokens', promptTokens)
       if (cachedTokens === undefined) return
@@ -76,7 +75,7 @@ export function otelOutcomes(options: OtelOptions = {}): (outcome: Outcome, resp
   }
 }
 
-// What has another name in every call must not make a time series of each.
+// Names that differ in every call must not create a time series each.
 function firstNames(): (name: string) => string {
   const names = new Set<string>()
   return (name) => {
@@ -94,11 +93,11 @@ function metersNow(): Meters {
   const meter = metrics.getMeter('llm-affinity')
   return {
     outcomes: meter.createCounter('llm_affinity.outcomes', {
-      description: 'Answers to calls that carried a session’s key, by what became of the pin',
+      description: 'Answers to calls that carried a session’s key, by outcome',
       unit: '{answer}',
     }),
     shares: meter.createHistogram('llm_affinity.cached_share', {
-      description: 'Share of a prompt’s tokens that came out of a cache',
+      description: 'Share of the prompt tokens that were read from a cache',
       unit: '1',
       advice: { explicitBucketBoundaries: SHARES },
     }),

@@ -1,2 +1,2 @@
-/** Nothing is imported: a bundle for a browser has no `node:async_hooks`. What the runtime offers is found at use. */
+/** Not imported: a bundle for a browser has no `node:async_hooks`. The runtime's own class is looked up at use. */
 export const AsyncLocalStorage: undefined = undefined

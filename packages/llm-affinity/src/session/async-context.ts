@@ -1,2 +1,2 @@
-// Runtimes that always have this module. The export conditions in package.json choose this file or one of its twins.
+// For runtimes that always have this module. The conditions in package.json select this file or one of its variants.
 export { AsyncLocalStorage } from 'node:async_hooks'

@@ -1,8 +1,8 @@
-// The scope of one stamped call: what is sent, retried or redirected on its behalf runs in it, and nothing else does.
+// The scope of one stamped call. Its requests, with their retries and redirects, are sent in it.
 
 import { enter, hasContext, SCOPE_KIND, scopeKindOf } from './context.js'
 
-/** A call that carries a key, as the guard has to know it. */
+/** A call that carries a key, with what the guard needs. */
 export interface GuardedCall {
   /** The headers that carry the key, in lower case. */
   readonly names: readonly string[]
@@ -12,23 +12,23 @@ export interface GuardedCall {
   readonly origin: string
   /** Whether a request of this call may carry the key to this origin. */
   allows(origin: string): boolean
-  /** Whether its last request went to an origin that is not allowed, and so without the key. */
+  /** Whether its last request went to an origin that is not allowed, and so had no key. */
   crossed: boolean
-  /** Whether a request of it was created within its scope. */
+  /** Whether a request of the call was created in its scope. */
   isCreated: boolean
-  /** Whether the guard looks for requests of it outside of its scope. */
+  /** Whether the guard looks for requests of the call outside of its scope. */
   isTracked: boolean
-  /** Whether its answer is complete: nothing is sent for it any more, except by a cache in the background. */
+  /** Whether its answer is complete. After that only a cache sends requests for it, in the background. */
   isOver: boolean
 }
 
-/** What the store holds while a call is sent that passes one of the integrations. */
+/** The scope while a call passes through one of the integrations. */
 export class CallScope {
-  /** What the store held before: the session or side call that the call is made for. */
+  /** The scope around it: the session or side call that the call is made for. */
   readonly outer: unknown
-  /** Undefined: the call carries no key of ours. */
+  /** Undefined if the call was not stamped. */
   readonly call: GuardedCall | undefined
-  /** What identifies the integration. */
+  /** Identifies the integration. */
   readonly owner: object
   constructor(outer: unknown, call: GuardedCall | undefined, owner: object) {
     this.outer = outer
@@ -44,8 +44,8 @@ export function isCallScope(value: unknown): value is CallScope {
 }
 
 /**
- * Runs `fn`, which sends a call, in the scope of that call. Without async context it just runs. What is over around it is
- * let go: calls that begin one another make no endless chain.
+ * Runs `fn`, which sends a call, in the scope of that call. Without async context it only runs `fn`. Scopes of completed calls
+ * around it are dropped, so that calls that start each other do not form an endless chain.
  */
 export function runInCall<T>(outer: unknown, call: GuardedCall | undefined, owner: object, fn: () => T): T {
   if (!hasContext()) return fn()

@@ -8,8 +8,8 @@ interface Store {
   enterWith(value: unknown): void
 }
 
-// Two copies of this package in one process, or two bundles of it, must see one scope. The version in the name
-// stands for the shape of what is stored: session.ts, `Frame`.
+// Two copies of this package in one process, or two bundles of it, must share one scope. The version in the name stands for
+// the shape of what is stored.
 const SLOT = Symbol.for('llm-affinity.scope.v1')
 
 type StoreClass = NonNullable<typeof imported>
@@ -22,8 +22,8 @@ const runtime: Hooks & { [SLOT]?: Store } & typeof globalThis = globalThis
 
 let store: Store | undefined
 
-// Looked for when it is used, never at import: a bundle made for one runtime may run on another, and a Worker has its
-// module late. Next's edge runtime has the class as a global.
+// Looked up at use, not at import: a bundle made for one runtime may run on another, and a Worker loads the module later.
+// Next's edge runtime has the class as a global.
 function storeClass(): StoreClass | undefined {
   return imported ?? runtime.AsyncLocalStorage ?? builtin<Hooks>('node:async_hooks')?.AsyncLocalStorage
 }
@@ -42,16 +42,16 @@ function newStore(): Store | undefined {
   return value
 }
 
-/** Whether this runtime has async context at all. */
+/** Whether this runtime has async context. */
 export function hasContext(): boolean {
   return sharedStore() !== undefined
 }
 
 /**
- * Runs `fn` with `value` as the current one, for all that `fn` calls and awaits, and gives back what `fn` returns.
- * By `run`, not `enterWith`: that one leaks into whoever called us.
+ * Runs `fn` with `value` as the current scope, for everything that `fn` calls and awaits, and returns the result of `fn`.
+ * It uses `run` and not `enterWith`, which would change the scope of the caller too.
  *
- * @throws TypeError where the runtime has no async context.
+ * @throws TypeError on a runtime without async context.
  */
 export function enter<T>(value: unknown, fn: () => T): T {
   const shared = sharedStore()
@@ -66,27 +66,27 @@ export function enter<T>(value: unknown, fn: () => T): T {
 }
 
 /**
- * Leaves all scopes for the rest of the current task. Only for code that nobody of ours has called and that returns to
- * nobody of ours, such as undici's own when a socket is connected.
+ * Leaves all scopes for the rest of the current task. Only for callbacks that a library calls at the end of a task, such as
+ * undici's when a socket is connected.
  */
 export function leave(): void {
   store?.enterWith(undefined)
 }
 
-/** The value of the innermost `enter` around this code, or undefined. */
+/** The current scope: the value of the innermost `enter`, or undefined. */
 export function current(): unknown {
   store ??= runtime[SLOT]
   return store?.getStore()
 }
 
-/** An async context, everybody's and not only ours: a tracer's active span is in it. What Node's AsyncResource is. */
+/** A whole async context, which also holds the active span of a tracer: Node's AsyncResource. */
 export interface Context {
   runInAsyncScope<T>(fn: (...args: never[]) => T, self?: unknown, ...args: unknown[]): T
 }
 
 type ContextClass = new (type: string, options: object) => Context
 
-/** For runtimes without AsyncResource: our own scope is put back. */
+/** For runtimes without AsyncResource: restores the scope only. */
 class OwnContext implements Context {
   readonly #value: unknown = current()
   runInAsyncScope<T>(fn: (...args: never[]) => T, self?: unknown, ...args: unknown[]): T {
@@ -97,28 +97,28 @@ class OwnContext implements Context {
 
 let Class: ContextClass | undefined
 
-/** The async context of here, to run functions in. Costs 20 ns on Node, and 10 ns each time; `enter` costs 250. */
+/** Captures the current async context, to run functions in it. Costs 20 ns on Node, and 10 ns per run; `enter` costs 250. */
 export function capture(): Context {
   Class ??= builtin<{ AsyncResource: ContextClass }>('node:async_hooks')?.AsyncResource ?? OwnContext
   return new Class('llm-affinity', { requireManualDestroy: true })
 }
 
-// What the scope holds carries a mark and not a class, so that two copies of the package understand each other.
+// Scopes are recognised by this property and not by their class, so that two copies of the package work together.
 export const SCOPE_KIND: unique symbol = Symbol.for('llm-affinity.scope-kind.v1')
 
-/** The mark of what a scope holds: `session`, `sidecar` or `nobody`. Anything else has none. */
+/** The kind of a scope: `session`, `detached`, `suppressed` or `call`. Undefined for any other value. */
 export function scopeKindOf(value: unknown): unknown {
   return typeof value === 'object' && value !== null && SCOPE_KIND in value ? value[SCOPE_KIND] : undefined
 }
 
-/** An iterator whose `next`, `return` and `throw` run in the scope of `frame`, whoever reads it. */
-export function iteratorIn<T>(frame: object, source: AsyncIterator<T>): AsyncIterator<T> {
+/** An iterator whose `next`, `return` and `throw` run in `scope`, wherever they are called. */
+export function iteratorIn<T>(scope: object, source: AsyncIterator<T>): AsyncIterator<T> {
   const { return: end, throw: fail } = source
   const inside: AsyncIterableIterator<T> = {
-    next: (...args) => enter(frame, () => source.next(...args)),
+    next: (...args) => enter(scope, () => source.next(...args)),
     [Symbol.asyncIterator]: () => inside,
   }
-  if (end !== undefined) inside.return = (value) => enter(frame, () => end.call(source, value))
-  if (fail !== undefined) inside.throw = (error) => enter(frame, () => fail.call(source, error))
+  if (end !== undefined) inside.return = (value) => enter(scope, () => end.call(source, value))
+  if (fail !== undefined) inside.throw = (error) => enter(scope, () => fail.call(source, error))
   return inside
 }

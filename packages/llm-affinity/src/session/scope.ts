@@ -12,7 +12,7 @@ export class DetachedScope {
   constructor(session: Session | undefined) {
     this.session = session
   }
-  /** For gateways that refuse calls without a key: one of its own, never the session's. */
+  /** The lane for gateways that reject calls without a key: its key is never the session's. */
   get lane(): Session {
     this.#lane ??= this.session?.lane('side-call') ?? new Session()
     return this.#lane
@@ -28,11 +28,11 @@ export function isDetachedScope(value: unknown): value is DetachedScope {
 }
 
 /**
- * Runs `fn` in the scope of a session: every LLM call that it makes through one of the seams carries the session's key,
- * however deep, after however many awaits. Scopes nest; the inner one counts.
+ * Runs `fn` in the scope of a session: every LLM call that it makes through one of the integrations carries the session's
+ * key, at any depth and after any number of awaits. Scopes nest; the innermost one counts.
  *
- * @param session A session, or an id of one. An id may be of any form; an empty one is as no session.
- * @returns What `fn` returns, a promise included.
+ * @param session A session, or the id of one. An id can have any form; an empty id is ignored, with one warning.
+ * @returns The result of `fn`, which can be a promise.
  * @throws TypeError for arguments of the wrong type, and on runtimes without async context.
  *
  * @example
@@ -45,46 +45,46 @@ export function runWithSession<T>(session: Session | string, fn: () => T): T {
 }
 
 /**
- * Runs `fn` outside of any session: nothing in here is pinned, not even a call through a client with a bound session.
- * For sidecars, which would push the conversation out of its backend's cache: titles, compaction, memory extraction.
+ * Runs `fn` outside of any session: no call in it is pinned, not even one through a client with a bound session. For side
+ * calls, which would evict the conversation from the cache of its backend: titles, compaction, memory extraction.
  *
  * @example
  * await runWithoutSession(() => openai.chat.completions.create(title))
  */
 export function runWithoutSession<T>(fn: () => T): T {
   if (typeof fn !== 'function') throw expected('`fn` to be a function', kind(fn))
-  const here = innermost()
-  return enter(new DetachedScope(isSession(here) ? here : isDetachedScope(here) ? here.session : undefined), fn)
+  const scope = innermost()
+  return enter(new DetachedScope(isSession(scope) ? scope : isDetachedScope(scope) ? scope.session : undefined), fn)
 }
 
-// What a stamped call sends is sent for whoever made the call.
+// Requests of a stamped call belong to the scope in which the call was made.
 function innermost(): unknown {
-  let here = current()
-  while (isCallScope(here)) here = here.outer
-  return here
+  let scope = current()
+  while (isCallScope(scope)) scope = scope.outer
+  return scope
 }
 
-/** The session whose scope this code runs in, or undefined: outside of any, and inside `runWithoutSession`. */
+/** The session in whose scope this code runs. Undefined outside of any session and inside `runWithoutSession`. */
 export function currentSession(): Session | undefined {
-  const here = innermost()
-  return isSession(here) ? here : undefined
+  const scope = innermost()
+  return isSession(scope) ? scope : undefined
 }
 
-/** Who a request made now speaks for. A bound session wins over the ambient one; a sidecar wins over both. */
+/** The scope that a request made now belongs to. A bound session overrides the current one; a side call overrides both. */
 export function activeScope(bound: Session | undefined): Session | DetachedScope | undefined {
-  const here = innermost()
-  if (here === undefined) return bound
-  if (isDetachedScope(here)) return bound === undefined ? here : new DetachedScope(bound)
-  if (!isSession(here)) return undefined
-  return bound ?? here
+  const scope = innermost()
+  if (scope === undefined) return bound
+  if (isDetachedScope(scope)) return bound === undefined ? scope : new DetachedScope(bound)
+  if (!isSession(scope)) return undefined
+  return bound ?? scope
 }
 
-/** Runs `fn` in the scope of a speaker or of nobody, where there is such a thing as a scope. */
-function runInScope<T>(frame: object, fn: () => T): T {
-  return hasContext() ? enter(frame, fn) : fn()
+/** Runs `fn` in a scope; without async context it only runs `fn`. */
+function runInScope<T>(scope: object, fn: () => T): T {
+  return hasContext() ? enter(scope, fn) : fn()
 }
 
-/** Runs `fn` where no seam stamps anything: for the hops of a request that has left the origin it was meant for. */
+/** Runs `fn` in a scope in which nothing is stamped: for hops of a redirected request to other origins. */
 export function runSuppressed<T>(fn: () => T): T {
   return runInScope(SUPPRESSED, fn)
 }

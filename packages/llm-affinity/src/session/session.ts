@@ -4,18 +4,18 @@ import { warnOnce } from '../util/warn.js'
 import { enter, iteratorIn, SCOPE_KIND, scopeKindOf } from './context.js'
 import { childId, derivedKey, isKey, keyOf, randomKey } from './key.js'
 
-// Those beyond are let go: a conversation may be forked at every turn, and a state may be forged.
+// Older ancestors are dropped: a conversation may be forked at every turn, and a state may be forged.
 const MAX_ANCESTORS = 64
 
-/** How the key of a new session is made. */
+/** Options for the key of a new session. */
 export interface SessionOptions {
-  /** A tenant. Ids of two tenants never meet on a gateway, whatever they are. */
+  /** A tenant. Equal ids of two tenants have different keys. */
   readonly namespace?: string
-  /** Makes the key one that an outsider who knows the id cannot compute. It is not kept and not serialised. */
+  /** Makes a key that cannot be computed from the id alone. The secret is not stored and not serialised. */
   readonly secret?: string
 }
 
-/** A session as plain data, for a store between two turns. Holds ids and keys: treat it as you treat them. */
+/** A session as plain data, to store it between two turns. It contains ids and keys: protect it as you protect them. */
 export interface SessionState {
   readonly version: 1
   readonly id: string
@@ -25,28 +25,28 @@ export interface SessionState {
   readonly parent?: SessionState | null
 }
 
-/** What an answer said of where its call was served: evidence, judged. */
+/** What an answer showed about the backend that served its call. */
 export interface Outcome {
-  /** Whose key the call carried: for a sidecar of a gateway that refuses calls without one, a lane. */
+  /** The session whose key the call carried. For a side call to a gateway that requires a key, this is a lane. */
   readonly session: Session
-  /** The name of the gateway's row. */
+  /** The name of the gateway, in the table or user-defined. */
   readonly gateway: string
-  /** Where the call went: `https://host:port`. */
+  /** The origin that the call went to: `https://host:port`. */
   readonly origin: string
-  /** The HTTP status of the answer. An error is an answer too. */
+  /** The HTTP status of the answer, which can be an error. */
   readonly status: number
   readonly result: Result
-  /** Who served it, in the gateway's words. At most 256 printable characters. */
+  /** The backend, as the gateway names it. At most 256 printable characters. */
   readonly backend?: string
-  /** What the gateway took the key from, in its words. */
+  /** What the gateway took the key from, as it reports it. */
   readonly source?: string
-  /** Which of the gateway's own tries this is the answer of; 1 is the first. The attempts of an SDK have an outcome each. */
+  /** The number of the gateway's own attempt that this answers, from 1. Each attempt of an SDK has an outcome of its own. */
   readonly attempt?: number
 }
 
 const LAST: unique symbol = Symbol.for('llm-affinity.outcome.v1')
 
-/** What is known of a session that is not made from an id: a lane, a child, a fork, a restored one. */
+/** What identifies a session that is not made from an id: a lane, a child, a fork or a restored session. */
 class Identity {
   readonly key: string
   readonly parent: Session | undefined
@@ -59,15 +59,14 @@ class Identity {
 }
 
 /**
- * One conversation, as routing sees it. It owns everything about itself: no client, config or other session changes
- * when it does.
+ * One conversation, for routing. It owns its id and key: changing them changes no client, configuration or other session.
  *
  * @example
  * const conversation = new Session()
  * await conversation.run(() => openai.chat.completions.create(turn))
  */
 export class Session {
-  /** The application's own id of the conversation; of any form, never sent unless it is safe on the wire. */
+  /** The application's id of the conversation, in any form. It is only sent if it is a valid key. */
   readonly id: string
   #parent: Session | undefined
   readonly #base: string
@@ -75,9 +74,9 @@ export class Session {
   #key: string
 
   /**
-   * @param id Any text. Left out or undefined: 32 random hex characters, another session each time. Empty: as no session,
-   *   with one warning.
-   * @throws TypeError when an argument is of the wrong type.
+   * @param id Any string. Default: 32 random hex characters, a different session each time. A session with an empty id is
+   *   not stamped, with one warning.
+   * @throws TypeError if an argument has the wrong type.
    */
   constructor(id?: string, options?: SessionOptions)
   /** @internal */
@@ -100,19 +99,19 @@ export class Session {
     this.#key = keyAt(this.#base, this.#epoch)
   }
 
-  /** The session that this one is a lane, child or fork of. Forgotten once 64 generations have come after this one. */
+  /** The session that this one is a lane, child or fork of. Dropped after 64 generations. */
   get parent(): Session | undefined {
     return this.#parent
   }
 
-  /** What goes on the wire for this session, now: 8 to 64 characters of `[A-Za-z0-9_-]`, or empty for an empty id. */
+  /** The key that is sent for this session now: 8 to 64 characters of `[A-Za-z0-9_-]`, or empty for an empty id. */
   get key(): string {
     return this.#key
   }
 
   /**
-   * The outcome of the last answer to a call with this session's key that this object made, if the answer had evidence or
-   * somebody listened. Undefined: none yet.
+   * The outcome of the last answer to a call that was stamped for this object. Answers without evidence only count where
+   * there is a listener. Undefined if there is none yet.
    */
   get lastOutcome(): Outcome | undefined {
     const { [LAST]: outcome }: { readonly [LAST]?: Outcome } = Object(this)
@@ -126,31 +125,31 @@ export class Session {
   }
 
   /**
-   * A side path of this session: titles, memory extraction. The same id, a key of its own, which is the same whenever
-   * and wherever the lane of this name is asked for, also after `repin`.
+   * A lane of this session, for side calls that are pinned by themselves. It has the same id and a key of its own, which only
+   * depends on the session and the name, also after `repin`.
    */
   lane(name: string): Session {
     if (typeof name !== 'string') throw expected('`name` to be a string', kind(name))
-    return made(this.id, new Identity(derivedKey('lane', this.#base, name), this))
+    return create(this.id, new Identity(derivedKey('lane', this.#base, name), this))
   }
 
-  /** A sub-agent's session, which remembers its parent. Named: the same key each time. Unnamed: a random one. */
+  /** The session of a sub-agent, with this one as its parent. With a name the key is always the same; without, it is random. */
   child(name?: string): Session {
-    if (name === undefined) return made(undefined, new Identity(randomKey(), this))
+    if (name === undefined) return create(undefined, new Identity(randomKey(), this))
     if (typeof name !== 'string') throw expected('`name` to be a string', kind(name))
     const key = derivedKey('child', this.#base, name)
-    return made(childId(this.id, name, key), new Identity(key, this))
+    return create(childId(this.id, name, key), new Identity(key, this))
   }
 
-  /** A conversation that begins with this one's history. With `shareCache` it keeps this one's key, and so its backend. */
+  /** A conversation that starts with this one's history. With `shareCache` it has this one's key, and so its backend. */
   fork(options: { readonly shareCache?: boolean } = {}): Session {
     const { shareCache } = checkOptions(options, ['shareCache'], '{ shareCache: true }', 'fork options')
-    return made(undefined, new Identity(shareCache === true ? this.#key : randomKey(), this))
+    return create(undefined, new Identity(shareCache === true ? this.#key : randomKey(), this))
   }
 
   /**
-   * A source whose `next`, `return` and `throw` run in this session's scope, whoever reads it and wherever. An async
-   * generator otherwise speaks for the session of its reader.
+   * Wraps an async iterable so that its `next`, `return` and `throw` run in this session's scope, wherever it is read. Without
+   * this, an async generator runs in the scope of its reader.
    */
   iterate<T>(source: AsyncIterable<T>): AsyncIterable<T> {
     if (typeof source?.[Symbol.asyncIterator] !== 'function')
@@ -164,22 +163,22 @@ export class Session {
     }
   }
 
-  /** Starts the next epoch: a new key, so that the gateway routes the next call afresh. */
+  /** Starts the next epoch: a new key, so that the gateway selects a backend anew for the next call. */
   repin(): void {
     this.#epoch++
     this.#key = keyAt(this.#base, this.#epoch)
   }
 
-  /** Everything but secrets, for `Session.from`. */
+  /** The state of the session without its secret, for `Session.from`. */
   toJSON(): SessionState {
     const own = { version: 1, id: this.id, key: this.#base, epoch: this.#epoch } as const
     return this.#parent === undefined ? own : { ...own, parent: this.#parent.toJSON() }
   }
 
   /**
-   * The session that `toJSON` described, with the same key, lanes and epochs to come.
+   * Restores a session from the result of `toJSON`, with the same key, lanes and later epochs.
    *
-   * @throws TypeError when the state is not one that `toJSON` returned.
+   * @throws TypeError if the state is not a result of `toJSON`.
    */
   static from(state: SessionState): Session {
     return restored(state, MAX_ANCESTORS)
@@ -188,15 +187,15 @@ export class Session {
 
 Object.defineProperty(Session.prototype, SCOPE_KIND, { value: 'session' })
 
-/** Hands a session, of whichever copy of the package, what was learnt of it. */
-export function learn(session: Session, outcome: Outcome): void {
-  // Not enumerable: a session shows what it is, not what happened to it.
+/** Sets the last outcome of a session, which may come from another copy of this package. */
+export function setLastOutcome(session: Session, outcome: Outcome): void {
+  // Not enumerable, so that logs and comparisons of sessions do not show it.
   if (!Reflect.has(session, LAST)) Reflect.defineProperty(session, LAST, { value: undefined, writable: true })
   Reflect.set(session, LAST, outcome)
 }
 
-// Not in the class: a class that names itself loses its name to a bundler, and shows as _Session.
-function made(id: string | undefined, identity: Identity): Session {
+// Not in the class: bundlers rename a class that refers to itself, and it would be logged as _Session.
+function create(id: string | undefined, identity: Identity): Session {
   return new Session(id, identity)
 }
 
@@ -226,7 +225,7 @@ function restored(state: SessionState, ancestors: number): Session {
     state.epoch >= 0
   if (!sound) throw expected('`state` to be what `toJSON()` of a session returned', kind(state))
   const parent = state.parent && ancestors > 0 ? restored(state.parent, ancestors - 1) : undefined
-  return made(state.id, new Identity(state.key, parent, state.epoch))
+  return create(state.id, new Identity(state.key, parent, state.epoch))
 }
 
 /** Whether this is a session, of whichever copy of the package. */

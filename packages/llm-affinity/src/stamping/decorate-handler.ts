@@ -1,15 +1,15 @@
-// A handler between undici and the caller's own, which passes everything on, and puts the scope of the dispatch back around
-// every answer: undici calls handlers in the scope of whoever opened the socket, and a retry or redirect interceptor above
-// us, or a listener of the caller, would make its next request from there. Classes that delegate, and not a Proxy or a
-// prototype: handlers have private fields, and this is on the path of every chunk.
+// A handler between undici and the caller's handler. It forwards every callback, and restores the scope of the dispatch:
+// undici calls handlers in the scope in which the socket was opened, and a retry or redirect interceptor above this one, or a
+// listener of the caller, would make its next request in that scope. Delegating classes, not a Proxy or a prototype: handlers
+// have private fields, and every chunk passes here.
 
 import { type Context, capture } from '../session/context.js'
 
-/** What happens to one dispatch or request. It must not throw. */
+/** Receives the events of one dispatch or request. It must not throw. */
 export interface DispatchObserver {
   /** A response has begun. `headers` are an object, or the raw names and values. */
   answered(status: unknown, headers: unknown): void
-  /** There is nothing more to come. */
+  /** The answer is complete, or has failed. */
   ended(isFailed: boolean): void
 }
 
@@ -19,7 +19,7 @@ interface BothHandlers {
   onResponseStarted?(): unknown
 }
 
-/** The handlers of undici 7 and 8. Which of the methods one must have is for undici to say. */
+/** The handlers of undici 7 and 8. undici checks which of the methods a handler must have. */
 interface Handler extends BothHandlers {
   onRequestStart?(controller: unknown, context: unknown): unknown
   onRequestUpgrade?(controller: unknown, status: unknown, headers: unknown, socket: unknown): unknown
@@ -29,7 +29,7 @@ interface Handler extends BothHandlers {
   onResponseError?(controller: unknown, error: unknown): unknown
 }
 
-/** The older form, which undici 7 takes too. */
+/** The older form, which undici 7 accepts too. */
 interface LegacyHandler extends BothHandlers {
   onConnect?(abort: unknown, context: unknown): unknown
   onUpgrade?(status: unknown, headers: unknown, socket: unknown): unknown
@@ -39,7 +39,7 @@ interface LegacyHandler extends BothHandlers {
   onError?(error: unknown): unknown
 }
 
-/** A handler that does what `handler` does, in the context of here. Undefined: `handler` is of no form that we know. */
+/** A handler that calls `handler` in the current context. Undefined if `handler` has neither of the two forms. */
 export function decorateHandler(handler: object, observer?: DispatchObserver): object | undefined {
   if (isHandler(handler)) {
     return 'onRequestUpgrade' in handler
@@ -49,14 +49,14 @@ export function decorateHandler(handler: object, observer?: DispatchObserver): o
   return isLegacy(handler) ? new LegacyDecoratorHandler(handler, observer) : undefined
 }
 
-/** Has undici see what a handler lacks behind its decorator: it refuses one without what a request needs. */
+/** Hides methods that the decorated handler does not have: undici rejects a handler without the methods that a request needs. */
 export function hideMissing(decorated: object, handler: object): void {
   for (const name of isHandler(handler) ? METHODS : LEGACY_METHODS) {
     if (!(name in handler)) Reflect.set(decorated, name, undefined)
   }
 }
 
-// By the same mark as undici tells them apart.
+// undici distinguishes them by the same property.
 function isHandler(handler: object): handler is Handler {
   return 'onRequestStart' in handler
 }
@@ -113,7 +113,7 @@ class DecoratorHandler extends Decorator<Handler> implements Handler {
   }
 }
 
-// Most handlers have no upgrade, and undici must see that.
+// Most handlers cannot upgrade, and undici checks for that.
 class UpgradableHandler extends DecoratorHandler {
   onRequestUpgrade(controller: unknown, status: unknown, headers: unknown, socket: unknown): unknown {
     this.observer?.ended(false)

@@ -1,6 +1,6 @@
-// The last check of a request that carries a key: where undici creates it, below all interceptors, retries, caches and
-// redirects. Its origin is the true one there. A key that a copy of the headers has carried to an origin that the user did
-// not name is taken off before a byte is written. Node's own fetch is undici, too.
+// The last check of a request that carries a key, where undici creates it: below all interceptors, retries, caches and
+// redirects, where its origin is final. If headers were copied to a request for an origin that the user did not name, the key
+// is removed before any byte is written. Node's own fetch is undici too.
 
 import { CallScope, type GuardedCall, isCallScope } from '../session/call-scope.js'
 import { current, enter } from '../session/context.js'
@@ -10,7 +10,7 @@ import { warnOnce } from '../util/warn.js'
 import { type DispatchObserver, decorateHandler } from './decorate-handler.js'
 import { isIn } from './request-headers.js'
 
-/** A request as undici 6, 7 and 8 publish it on `undici:request:create`, as far as we use it. */
+/** A request as undici 6, 7 and 8 publish it on `undici:request:create`: the members that are used here. */
 export interface CreatedRequest {
   readonly origin?: unknown
   readonly path?: unknown
@@ -24,14 +24,13 @@ interface DiagnosticsChannel {
   subscribe(name: string, subscriber: (message: unknown) => void): void
 }
 
-// Calls whose requests may be created outside of their scope, by key: a pool of undici up to 8.11 creates what waited in
-// its queue in the scope of whichever request made room. Only calls in flight are here.
-// For each, the scope around it.
+// Calls in flight whose requests may be created outside of their scope, by key, with the scope around each: a pool of undici
+// up to 8.11 creates queued requests in the scope of the request that made room for them.
 const tracked = new Map<string, Map<GuardedCall, unknown>>()
 
 let isOn = false
 
-/** Puts the guard on, once a process. False on runtimes without diagnostics channels: there nobody may rely on it. */
+/** Enables the guard, once per process. Returns false on runtimes without diagnostics channels, where nothing is checked. */
 export function enableGuard(): boolean {
   const subscribe = isOn ? undefined : builtin<DiagnosticsChannel>('node:diagnostics_channel')?.subscribe
   subscribe?.('undici:request:create', onCreate)
@@ -39,7 +38,7 @@ export function enableGuard(): boolean {
   return isOn
 }
 
-/** Has requests of a call recognised that are created outside of its scope, until it is over. */
+/** Makes the guard recognise requests of a call that are created outside of its scope, until the call is over. */
 export function trackCall(call: GuardedCall, outer: unknown): void {
   if (call.isOver || call.isTracked) return
   call.isTracked = true
@@ -48,7 +47,7 @@ export function trackCall(call: GuardedCall, outer: unknown): void {
   else same.set(call, outer)
 }
 
-/** A call is over. */
+/** Marks a call as over. */
 export function releaseCall(call: GuardedCall): void {
   call.isOver = true
   stopTracking(call)
@@ -72,11 +71,11 @@ function onCreate(message: unknown): void {
     const origin = originOf(targetOf(request), request.host)
     const around = scope instanceof CallScope ? scope : undefined
     let isKnown = false
-    // A call may have been stamped by more than one integration. What another copy of the package has stamped, that guards.
+    // A call may have been stamped by several integrations. Another copy of this package guards what it has stamped itself.
     for (; isCallScope(scope); scope = scope.outer) {
       if (!(scope instanceof CallScope) || scope.call === undefined || !carriesAny(headers, scope.call)) continue
       const { call } = scope
-      // A socket has the scope of the call that opened it, and what waited for it may be a later call with the same key.
+      // A socket keeps the scope of the call that opened it, and a later call with the same key may have waited for it.
       if (call.isOver && tracked.has(call.key)) continue
       isKnown = true
       check(request, origin, scope, call)
@@ -90,7 +89,7 @@ function onCreate(message: unknown): void {
   }
 }
 
-// To a proxy of plain http a request carries the whole URL as its path.
+// A request to an http proxy has the whole URL as its path.
 function targetOf({ origin, path }: CreatedRequest): unknown {
   return typeof path === 'string' && /^https?:/.test(path) ? parseUrl(path)?.origin : origin
 }
@@ -100,9 +99,9 @@ function check(request: CreatedRequest, origin: string | undefined, scope: CallS
   let crossed = origin === undefined || !call.allows(origin)
   const isBound = bindHandler(request, scope, {
     answered: (status) => {
-      // The answer that comes now may not be that of the request that was created last.
+      // This answer may belong to an earlier request of the call.
       call.crossed = crossed
-      // A retry, a hop or a failover may follow, and have to wait in a queue.
+      // A retry, a redirect or a failover may follow, and may wait in a queue.
       if (!isGood(status)) trackCall(call, scope.outer)
     },
     ended: (isFailed) => {
@@ -112,17 +111,17 @@ function check(request: CreatedRequest, origin: string | undefined, scope: CallS
   crossed ||= !isBound
   call.crossed = crossed
   if (crossed) removeKey(request.headers, call)
-  // What it was expected for has come.
+  // Its request was created, so it is not looked for any more.
   else stopTracking(call)
 }
 
 const symbols = new WeakMap<object, symbol | undefined>()
 
 /**
- * Runs the callbacks of a request in a scope, whoever opened its socket: what dispatches again from one of them, such as a
- * retry or a failover, does so on behalf of the same call.
+ * Runs the callbacks of a request in a scope, so that a retry or a failover that is dispatched from one of them belongs to the
+ * same call.
  *
- * @returns Whether it could be done: the handler is behind a symbol of undici's own.
+ * @returns Whether the handler was found: it is behind a private symbol of undici.
  */
 export function bindHandler(request: CreatedRequest, scope: unknown, observer?: DispatchObserver): boolean {
   const type: object = Object.getPrototypeOf(request)
@@ -141,7 +140,7 @@ function isGood(status: unknown): boolean {
   return typeof status === 'number' && status >= 200 && status < 300
 }
 
-// The scope of the call of a request that was created in another one's.
+// The call of a request that was created in the scope of another call.
 function findStrayCall(headers: readonly unknown[], origin: string | undefined): CallScope | undefined {
   if (tracked.size === 0) return undefined
   let found: CallScope | undefined
@@ -155,12 +154,12 @@ function findStrayCall(headers: readonly unknown[], origin: string | undefined):
   return found
 }
 
-// One of the names is enough in the scope of the call: a neighbour may have dropped or changed the other.
+// In the scope of the call one of the names is enough: another interceptor may have dropped or changed the others.
 function carriesAny(headers: readonly unknown[], call: GuardedCall): boolean {
   return headers.some((each, i) => i % 2 === 0 && isOurs(each, headers[i + 1], call))
 }
 
-// All of the names outside of it: a header that a caller has set itself may have the same value.
+// Outside of it all of the names are needed: a header that a caller has set may have the same value.
 function carries(headers: readonly unknown[], { names, key }: GuardedCall): boolean {
   return names.every((name) =>
     headers.some((each, i) => i % 2 === 0 && isIn([name], each) && isKey(headers[i + 1], key)),
@@ -176,7 +175,7 @@ function isOurs(name: unknown, value: unknown, { names, key, parent }: GuardedCa
   return parent !== undefined && isKey(value, parent[1]) && isIn([parent[0]], name)
 }
 
-// A neighbour may have made a list of it, or joined another value to it.
+// Another interceptor may have made a list of it, or joined another value to it.
 function isKey(value: unknown, key: string): boolean {
   if (value === key) return true
   const text = Array.isArray(value) ? value.join() : value

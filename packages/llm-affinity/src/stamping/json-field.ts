@@ -1,13 +1,12 @@
-// The carrier of a key in a body: the text of a JSON object. It may hold megabytes of prompts, and what the caller wrote
-// must arrive byte for byte, so that a parsed body is looked at and never written back.
+// A key in a body: a member of the text of a JSON object. The text may be megabytes long, and the caller's part of it must
+// arrive byte for byte, so a parsed body is only read and never serialised again.
 
-/** How far into a body its model is looked for. SDKs write it before the messages. */
+/** The part of a body in which its model is looked for. SDKs write it before the messages. */
 const HEAD = 4096
 
 /**
- * The text with one more member, in front of all others. The text itself, where it is not a JSON object. Undefined where
- * the caller has set the field, to whatever value, its name written with escapes or without; and where a text that is not
- * JSON looks as if.
+ * Adds a member in front of all others. Returns the text unchanged if it is not a JSON object. Returns undefined if the caller
+ * has set the field, to any value and with or without escapes in its name, and if a text that is not JSON seems to have it.
  *
  * @param field The name of a member, of letters, digits, `_` and `-`.
  * @param value A key, of the same characters.
@@ -21,14 +20,14 @@ export function withField(text: string, field: string, value: string): string | 
   const object = parsed(text)
   if (object === undefined) return text
   const names = Object.keys(Object(object))
-  // V8 13 and 14 read a name that begins with an escape as another one, that begins with a backslash, where they have met
-  // that behind the same names in an earlier text. Behind a name that is new, they cannot have.
+  // V8 13 and 14 confuse a name that begins with an escape with one that begins with a backslash, if they have parsed the
+  // latter after the same names before. They cannot have parsed it after a name that is new.
   const read = names.some((each) => each.startsWith('\\')) ? parsed(`{"${Math.random()}":0,${members}`) : object
   if (Object.hasOwn(Object(read), field)) return undefined
   return `${text.slice(0, open + 1)}${name}:"${value}"${names.length === 0 ? '' : ','}${members}`
 }
 
-/** The `model` of a request, where it stands near the beginning of a JSON object. */
+/** The `model` of a request, if it is near the beginning of a JSON object. */
 export function modelOf(text: string): string | undefined {
   const head = text.slice(0, HEAD)
   for (const { 1: value = '', index } of head.matchAll(/"model"\s*:\s*("(?:[^"\\]|\\.)*")/g)) {
@@ -39,12 +38,12 @@ export function modelOf(text: string): string | undefined {
 }
 
 /**
- * Whether the field is found by its first or last mention. To parse a text costs about half of what it takes to encode
- * it, and to search it next to nothing, so that a body that has the field is recognised before the whole is parsed.
- * Callers write it near one of the ends.
+ * Whether the first or the last occurrence of the field's name is the field. Parsing a text costs about half as much as
+ * encoding it, and searching it almost nothing, so a body that has the field is recognised before it is parsed: callers write
+ * the field near one of the ends.
  */
 function hasNearAnEnd(text: string, field: string): boolean {
-  // The search is fast for what begins with a character that prose seldom has, which a quote is not.
+  // The search is fast for a text that begins with a rare character, which a quote is not.
   const rare = Math.max(0, field.indexOf('_'))
   const end = `${field.slice(rare)}"`
   const first = text.indexOf(end)
@@ -55,9 +54,9 @@ function hasNearAnEnd(text: string, field: string): boolean {
 }
 
 /**
- * Whether a name in quotes here is that of a member of the outermost object. Exact where the text is JSON: a name in quotes
- * that are not escaped is then a string of its own. An object can be cut in front of a member, and both parts be
- * completed, if and only if that member is its own and not one of an object within. The shorter part is the one to try.
+ * Whether the quoted name at this position is a member of the outermost object. Exact if the text is JSON: a name in unescaped
+ * quotes is then a complete string. A text can be cut in front of a name, and both parts be completed to objects, if and only
+ * if the name is a member of the outermost object. The shorter part is tried.
  */
 function isMember(text: string, name: string, at: number): boolean {
   const after = at + name.length
@@ -66,7 +65,7 @@ function isMember(text: string, name: string, at: number): boolean {
   return text[at - 1] !== '\\' && parsed(`{${text.slice(at)}`) !== undefined
 }
 
-// Whether an object that ends here is JSON with one more member.
+// Whether the text up to here is a JSON object once a member is added.
 function isBehindMembers(text: string, at: number): boolean {
   return text[at - 1] !== '\\' && parsed(`${text.slice(0, at)}"":0}`) !== undefined
 }

@@ -34,31 +34,31 @@ export interface AffinityOptions {
 /** The names of these options. */
 const AFFINITY_OPTIONS: readonly string[] = ['gateway', 'origins', 'session', 'onOutcome']
 
-/** Options that were checked once, at set-up. */
+/** The checked options of an integration. */
 export interface Policy {
   readonly session: Session | undefined
   readonly onOutcome: AffinityOptions['onOutcome']
   /**
-   * What is behind a URL, or undefined where nothing is to be stamped. Without a URL a request is stamped, unless `origins`
-   * were named.
+   * The gateway behind a URL; undefined if requests to it are not stamped. A request without a URL is stamped unless `origins`
+   * is given.
    */
   targetFor(url: string | undefined): Target | undefined
-  /** Whether the user has named this origin, by `origins` or by the base URL of a client, whatever the path there. */
+  /** Whether `origins`, or the base URL of the client, names this origin, with any path. */
   isNamed(origin: string): boolean
-  /** The only origin that `origins` names, if it is one: where a request without an origin of its own is taken to go. */
+  /** The origin in `origins` if there is exactly one: a request without an origin is assumed to go there. */
   readonly soleOrigin: string | undefined
 }
 
-// RFC 6749 leaves the path open, but every SDK's token exchange ends like this. It is not an LLM call, wherever it goes.
+// RFC 6749 does not define the path, but the token exchange of every SDK ends like this. It is not an LLM call.
 const TOKEN_ENDPOINT = /\/oauth2?(\/v\d[\d.]*)?\/token\/?$/
 
 const generic: Gateway = resolveGateway('generic')
 
 /**
- * Checks options and makes the policy of an integration.
+ * Checks options and returns the policy of an integration.
  *
- * @param getBaseURL The base URL of a client, read at each new URL: what `origins` is when it is not given.
- * @throws TypeError that says which option is wrong, what was expected and what came.
+ * @param getBaseURL Returns the base URL of a client, the default of `origins`. Called for each request.
+ * @throws TypeError that names the option, what was expected and what it got.
  */
 export function policyOf(options: AffinityOptions, getBaseURL?: () => string): Policy {
   const { session, gateway, origins, onOutcome } = checkAffinityOptions(options)
@@ -74,7 +74,7 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
   }
   const chosen = gateway === undefined ? undefined : resolveGateway(gateway)
   const named = origins === undefined ? undefined : parseOrigins(origins)
-  // Undefined: a call may go anywhere.
+  // Undefined: calls to any origin are stamped.
   const prefixes = (): ReturnType<typeof parseOrigins> | undefined =>
     named ?? (getBaseURL === undefined ? undefined : parseOrigins(getBaseURL()))
 
@@ -82,7 +82,7 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
     if (url === undefined) {
       return named === undefined ? { gateway: chosen ?? generic, origin: '', field: undefined } : undefined
     }
-    // Where there is a page, a call may be relative to it.
+    // In a browser, a URL may be relative to the page.
     const { location: page }: { location?: { readonly href: string } } & typeof globalThis = globalThis
     const parsed = parseUrl(url, page?.href)
     if (parsed === null || !isHttp(parsed) || TOKEN_ENDPOINT.test(parsed.pathname)) return undefined
@@ -93,7 +93,7 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
     return { gateway: found, origin: parsed.origin, field: takesField ? found.body?.field : undefined }
   }
 
-  // A client calls the same URL over and over, so one remembered answer is nearly always the right one.
+  // A client mostly calls the same URL, so only the last result is cached.
   let lastUrl: string | undefined
   let lastBaseURL: string | undefined
   let last: Target | undefined
@@ -117,7 +117,7 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
 /**
  * The policy of an integration that writes headers only, and requires `origins`.
  *
- * @param example What to write instead of a call without `origins`.
+ * @param example Shown where `origins` is missing.
  * @throws TypeError when an option is wrong or `origins` is missing.
  */
 export function policyWithOrigins(options: AffinityOptions, example: string): Policy {

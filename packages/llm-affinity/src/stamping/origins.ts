@@ -2,12 +2,12 @@ import { expected, quoted } from '../util/errors.js'
 import { parseUrl } from '../util/url.js'
 
 /**
- * Where requests may be stamped: an origin, or a URL whose path is a prefix that counts in whole segments
- * (`https://host/v1` covers `/v1` and `/v1/models`, not `/v1beta`). Compared as parsed URLs, never as text.
+ * The origins that keys may go to. A URL with a path covers that path and what is below it, in whole segments
+ * (`https://host/v1` covers `/v1` and `/v1/models`, not `/v1beta`). Compared as parsed URLs, not as text.
  */
 export type Origins = string | URL | readonly (string | URL)[]
 
-/** An origin that the user named, and the beginning of the paths that count there. */
+/** An origin that the user named, and the prefix of the paths that it covers. */
 export interface OriginPrefix {
   readonly origin: string
   readonly path: string
@@ -26,7 +26,7 @@ export function parseOrigins(origins: Origins): readonly OriginPrefix[] {
 
 function parseOrigin(origin: unknown): OriginPrefix {
   const url = origin instanceof URL ? origin : typeof origin === 'string' ? parseUrl(origin) : null
-  // Patterns are refused: a star in a URL is a character like any other, and would never match.
+  // Patterns are rejected: a star in a URL is an ordinary character, and would never match.
   if (url === null || !isHttp(url) || url.href.includes('*')) {
     throw expected(
       '`origins` to be http(s) URLs such as "https://gateway.example/v1", each named, without patterns',

@@ -1,6 +1,6 @@
-// The carriers of a key: request headers in every shape that fetch and undici take. A copy keeps the shape of what it was
-// made from, since the layers below may know no other, and the original is never written to: a Headers that two calls
-// share would pin both to one session. Names come in lower case, as the table writes them.
+// Request headers, in every shape that fetch and undici accept. A copy keeps the shape of the original, since the code below
+// may not accept another one. The original is never changed: two calls that share a Headers object would otherwise be pinned to
+// the same session. Names are expected in lower case, as in the table of gateways.
 
 /** The headers of a fetch `init`: a Headers of any make, pairs, or an object. */
 export type FetchHeaders = NonNullable<RequestInit['headers']>
@@ -9,7 +9,7 @@ export type FetchHeaders = NonNullable<RequestInit['headers']>
 export type DispatchHeaders = Record<string, unknown> | unknown[] | Iterable<unknown>
 
 type Pair = [name: string, value: string]
-/** What every make of Headers can do. */
+/** What every implementation of Headers has. */
 interface HeadersLike extends Iterable<Pair> {
   has(name: string): boolean
   get(name: string): string | null
@@ -17,14 +17,14 @@ interface HeadersLike extends Iterable<Pair> {
   delete(name: string): void
 }
 
-/** What is written: the key under each name, and the parent's key unless the caller has set that header. */
+/** What to add: the key under each name, and the parent's key unless the caller has set that header. */
 export interface HeaderStamp {
   readonly names: readonly string[]
   readonly key: string
   readonly parent?: readonly [name: string, key: string] | undefined
 }
 
-/** Whether fetch headers read the same each time, as far as one can tell without reading them. */
+/** Whether fetch headers give the same values each time they are read, as far as can be told without reading them. */
 export function isSteady(given: unknown): boolean {
   if (typeof given !== 'object' || given === null) return true
   if (!isIterable(given)) return !hasGetter(given) && Object.values(given).every(isText)
@@ -33,19 +33,19 @@ export function isSteady(given: unknown): boolean {
   return [...given].every((pair) => Array.isArray(pair) && pair.every(isText))
 }
 
-// To make a text of an object may run code of its owner.
+// Converting an object to a string may run code of its owner.
 function isText(value: unknown): boolean {
   return value !== Object(value)
 }
 
-/** Whether a property of an object itself is a getter, which may give something else each time. */
+/** Whether an own property of an object is a getter, which may return a different value each time. */
 export function hasGetter(of: object): boolean {
   return Object.getOwnPropertyNames(of).some((name) => Object.getOwnPropertyDescriptor(of, name)?.get !== undefined)
 }
 
 /**
- * A copy of fetch headers with the stamp, or undefined where nothing may be added: the caller has set one of the names, in
- * any letter case, or the headers are of no shape that fetch takes.
+ * A copy of fetch headers with the stamp. Undefined if nothing may be added: the caller has set one of the names, in any letter
+ * case, or the headers have a shape that fetch does not accept.
  */
 export function stampHeaders(given: unknown, stamp: HeaderStamp): FetchHeaders | undefined {
   if (given === undefined) return stampObject({}, stamp)
@@ -63,14 +63,14 @@ export function stampHeaders(given: unknown, stamp: HeaderStamp): FetchHeaders |
     : undefined
 }
 
-/** The same over what undici's dispatch takes. */
+/** The same for the headers of an undici dispatch. */
 export function stampDispatchHeaders(given: unknown, stamp: HeaderStamp): DispatchHeaders | undefined {
   if (given === undefined || given === null) return stampObject({}, stamp)
   if (typeof given !== 'object') return undefined
   if (!isIterable(given)) return stampObject(given, stamp)
   if (isOneShot(given)) return undefined
   if (Array.isArray(given)) {
-    // Nothing tells an empty list from none, and some versions of `cache` refuse lists.
+    // An empty list is the same as no headers, and some versions of `cache` reject lists.
     if (given.length === 0) return stampObject({}, stamp)
     const flat: unknown[] = [...given]
     const names = flat.filter((_, i) => i % 2 === 0)
@@ -78,7 +78,7 @@ export function stampDispatchHeaders(given: unknown, stamp: HeaderStamp): Dispat
   }
   if (isHeadersLike(given)) return stampHeadersLike(given, stamp)
   if (given instanceof Map) return stampMap(given, stamp)
-  // An object: it is the one shape that every layer takes. Of a name that comes twice it holds a list.
+  // An object, the one shape that every interceptor accepts. The values of a repeated name become a list.
   const object: Record<string, unknown> = Object.create(null)
   for (const [name, value] of given as Iterable<unknown> as Iterable<[string, unknown]>) {
     object[name] = name in object ? [object[name], value].flat() : value
@@ -95,7 +95,7 @@ export function readHeader(given: unknown, name: string): unknown {
   return undefined
 }
 
-/** A copy of fetch headers without some, which may be there in any letter case, or with a new value for them. */
+/** A copy of fetch headers without these names, in any letter case, or with a new value for them. */
 export function changedHeaders(given: unknown, names: readonly string[], value?: string): FetchHeaders {
   if (typeof given !== 'object' || given === null) return {}
   if (isHeadersLike(given)) {
@@ -106,12 +106,12 @@ export function changedHeaders(given: unknown, names: readonly string[], value?:
   const change = ([name, old]: Pair): Pair[] =>
     isIn(names, name) ? (value === undefined ? [] : [[name, value]]) : [[name, old]]
   if (isIterable(given)) return (Array.from(given) as Pair[]).flatMap(change)
-  // undici sends those, too, that cannot be enumerated.
+  // undici also sends properties that are not enumerable.
   const own = Object.getOwnPropertyNames(given)
   return Object.fromEntries(own.flatMap((name) => change([name, Reflect.get(given, name)])))
 }
 
-/** The value of a response header, an object's or a raw list's; several are read as fetch reads them. */
+/** The value of a response header, from an object or a raw list. Repeated headers are joined as fetch joins them. */
 export function readResponseHeader(headers: unknown, name: string): string | undefined {
   const value: unknown = Array.isArray(headers)
     ? headers.filter((_, i) => i % 2 === 1 && isIn([name], asCharacters(headers[i - 1])))
@@ -121,13 +121,13 @@ export function readResponseHeader(headers: unknown, name: string): string | und
 }
 
 function asCharacters(value: unknown): string {
-  // Never spread: a header may hold more bytes than a call takes arguments.
+  // Not spread: a header may have more bytes than a call accepts arguments.
   return value instanceof Uint8Array ? Array.from(value, (byte) => String.fromCharCode(byte)).join('') : String(value)
 }
 
 function stampObject(given: object, stamp: HeaderStamp): Record<string, string> | undefined {
   const copy: Record<string, string> = { ...given }
-  // undici sends those, too, that cannot be enumerated.
+  // undici also sends properties that are not enumerable.
   for (const name of Object.getOwnPropertyNames(given)) {
     if (!Object.hasOwn(copy, name)) Reflect.defineProperty(copy, name, { value: Reflect.get(given, name) })
   }
@@ -150,7 +150,7 @@ function stampMap(given: Map<unknown, unknown>, stamp: HeaderStamp): Map<unknown
   return addTo([...copy.keys()], stamp, (name, value) => copy.set(name, value)) ? copy : undefined
 }
 
-// By their own constructor: only that keeps the letter case of names, and what is below may take no other make.
+// By its own constructor: only that keeps the letter case of names, and the code below may not accept another class.
 function copied(given: HeadersLike): HeadersLike {
   const { constructor: Make } = given as { constructor: unknown }
   return typeof Make !== 'function' ? new Headers([...given]) : copyOf(Make as Makes, given)
@@ -158,14 +158,14 @@ function copied(given: HeadersLike): HeadersLike {
 
 type Makes = new (init?: Iterable<Pair>) => HeadersLike
 
-// A copy that @whatwg-node/fetch makes writes through to what it was made from.
+// A copy made by @whatwg-node/fetch also writes to its original.
 function copyOf(Make: Makes, given: HeadersLike): HeadersLike {
   const probe = new Make()
   new Make(probe).set('a', 'b')
   return new Make(probe.has('a') ? [...given] : given)
 }
 
-// Whether the stamp was added, name by name.
+// Adds the stamp name by name; returns whether it was added.
 function addTo(
   present: readonly unknown[],
   { names, key, parent }: HeaderStamp,
@@ -177,10 +177,10 @@ function addTo(
   return true
 }
 
-/** Whether a header name, a text or the bytes of one, is one of these, in any letter case. */
+/** Whether a header name, as a string or as bytes, is one of these, in any letter case. */
 export function isIn(names: readonly string[], name: unknown): boolean {
   const text = typeof name === 'string' ? name : String(name)
-  // On the path of every header, few of which are as long.
+  // Called for every header, few of which have the same length.
   for (const each of names) if (each.length === text.length && each === text.toLowerCase()) return true
   return false
 }

@@ -3,12 +3,12 @@ import { keyIn } from '../session/key.js'
 import { type DetachedScope, isDetachedScope } from '../session/scope.js'
 import type { Session } from '../session/session.js'
 
-/** Where a call goes. */
+/** The gateway that a call goes to. */
 export interface Target {
   readonly gateway: Gateway
-  /** Empty where it is not known. */
+  /** Empty if it is not known. */
   readonly origin: string
-  /** The body field that carries the key here. */
+  /** The body field that carries the key at this URL. */
   readonly field: string | undefined
 }
 
@@ -21,8 +21,8 @@ export interface Stamp {
 }
 
 /**
- * What to write into a request that is made in this scope and goes to this gateway, or undefined for nothing. Read at
- * every attempt, since sessions are re-pinned.
+ * The stamp of a request that is made in this scope and goes to this gateway; undefined if it gets none. Computed for every
+ * attempt, since sessions are re-pinned.
  */
 export function stampFor(
   scope: Session | DetachedScope,

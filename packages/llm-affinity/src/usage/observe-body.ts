@@ -1,65 +1,65 @@
-// Sees what the readers of a response read, in place: the same Response and the same stream, each part when it came. We
-// read nothing ourselves, so nothing is fetched that nobody asked for, and nothing waits for us.
+// Observes what the readers of a response read, on the same Response and the same stream. It reads nothing itself, so it
+// requests no data and delays none.
 
-/** What is told of one reader of a body, on his way: it must not throw. */
+/** Observes one reader of a body. It must not throw. */
 export interface BodyObserver {
-  /** The next part of a stream, just before its reader has it, who may do with it what he likes. */
+  /** The next part of a stream, just before its reader receives it and may change it. */
   part(value: unknown): void
-  /** All of it at once: text, bytes or parsed JSON. */
+  /** The whole body: text, bytes or parsed JSON. */
   whole(value: unknown): void
-  /** There is no more: for nobody, since it was read to its end or broke off, or else for this one, who gave up. */
+  /** The end: for all readers, since the body was read to its end or broke off, or only for this one, which cancelled. */
   end(forAll: boolean): void
-  /** The watcher of one more reader of the same body: of a clone, or of the other branch of a tee. */
+  /** An observer of another reader of the same body: of a clone, or of the other branch of a tee. */
   clone(): BodyObserver
 }
 
 type Look = (returned: unknown, ...args: unknown[]) => unknown
 
-/** Has `watcher` told of all that is read of this response from now on, by whichever of its methods. */
-export function observeBody(response: object, watcher: BodyObserver, tapped: WeakSet<object> = new WeakSet()): void {
+/** Reports to `observer` everything that is read of this response from now on, through any of its methods. */
+export function observeBody(response: object, observer: BodyObserver, tapped: WeakSet<object> = new WeakSet()): void {
   for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) {
-    tapPromise(response, name, watcher, (value) => {
-      watcher.whole(value)
-      watcher.end(true)
+    tapPromise(response, name, observer, (value) => {
+      observer.whole(value)
+      observer.end(true)
     })
   }
   tapReturn(response, 'clone', (copy) => {
-    observeBody(Object(copy), watcher.clone(), tapped)
+    observeBody(Object(copy), observer.clone(), tapped)
     return copy
   })
-  // Only when it is asked for: on some runtimes, to look at it is to turn it into a stream.
+  // Only on access: on some runtimes, reading this property turns the body into a stream.
   const own = Object.getOwnPropertyDescriptor(response, 'body')
   const holder = own ? Object.defineProperty({}, 'body', own) : Object.getPrototypeOf(response)
   Reflect.defineProperty(response, 'body', {
     configurable: true,
     get() {
       const stream: unknown = Reflect.get(holder, 'body', response)
-      if (isStream(stream)) observeStream(stream, watcher, tapped)
+      if (isStream(stream)) observeStream(stream, observer, tapped)
       return stream
     },
   })
 }
 
-function observeStream(stream: ReadableStream, watcher: BodyObserver, tapped: WeakSet<object>): void {
+function observeStream(stream: ReadableStream, observer: BodyObserver, tapped: WeakSet<object>): void {
   if (tapped.has(stream)) return
   tapped.add(stream)
   const seesPart = (result: unknown): void => {
     const { done, value }: { done?: unknown; value?: unknown } = Object(result)
-    if (done) watcher.end(true)
-    else watcher.part(value)
+    if (done) observer.end(true)
+    else observer.part(value)
   }
   const givesUp: Look = (returned) => {
-    watcher.end(false)
+    observer.end(false)
     return returned
   }
   tapReturn(stream, 'getReader', (reader) => {
-    tapPromise(reader, 'read', watcher, seesPart)
+    tapPromise(reader, 'read', observer, seesPart)
     tapReturn(reader, 'cancel', givesUp)
     return reader
   })
   for (const name of ['values', Symbol.asyncIterator]) {
     tapReturn(stream, name, (iterator, options) => {
-      tapPromise(iterator, 'next', watcher, seesPart)
+      tapPromise(iterator, 'next', observer, seesPart)
       if (!Object(options).preventCancel) tapReturn(iterator, 'return', givesUp)
       return iterator
     })
@@ -67,8 +67,8 @@ function observeStream(stream: ReadableStream, watcher: BodyObserver, tapped: We
   tapReturn(stream, 'cancel', (returned) => (stream.locked ? returned : givesUp(returned)))
   tapReturn(stream, 'tee', (branches) => {
     const [one, other]: readonly ReadableStream[] = Array.isArray(branches) ? branches : []
-    if (one) observeStream(one, watcher, tapped)
-    if (other) observeStream(other, watcher.clone(), tapped)
+    if (one) observeStream(one, observer, tapped)
+    if (other) observeStream(other, observer.clone(), tapped)
     return branches
   })
   for (const name of ['pipeTo', 'pipeThrough'] as const) {
@@ -77,8 +77,8 @@ function observeStream(stream: ReadableStream, watcher: BodyObserver, tapped: We
   }
 }
 
-// A pipe reads where nobody sees it. So it has another stream to read, which reads this one like anybody else, and no
-// sooner than it is read itself; but for the first part, since a body counts as used as soon as it is piped.
+// A pipe reads internally, where it cannot be observed. So it gets another stream, which reads this one only when it is read
+// itself; except for the first part, since a body counts as used as soon as it is piped.
 function piped(stream: ReadableStream, pipe: (...args: never[]) => unknown, args: unknown[]): unknown {
   const reader = stream.getReader()
   let first: ReturnType<typeof reader.read> | 'taken' | undefined
@@ -100,7 +100,7 @@ function piped(stream: ReadableStream, pipe: (...args: never[]) => unknown, args
     const returned: unknown = Reflect.apply(pipe, relay, args)
     return isPromise(returned) ? returned.finally(() => reader.releaseLock()) : returned
   } finally {
-    // Only a pipe that is refused leaves it unlocked.
+    // Only a pipe that was rejected leaves it unlocked.
     if (!relay.locked) reader.releaseLock()
     else if (first === undefined) {
       first = reader.read()
@@ -110,23 +110,23 @@ function piped(stream: ReadableStream, pipe: (...args: never[]) => unknown, args
 }
 
 /**
- * Has `see` see what the promises of this method give from now on. This is on the way of each network chunk. It makes a
- * new promise, and not one beside it: a failure that anybody handles is no unhandled rejection any more.
+ * Calls `see` with the results of the promises that this method returns from now on. Every network chunk passes here. The
+ * caller gets the derived promise, so that a rejection that it handles is not reported as unhandled.
  */
-function tapPromise(on: unknown, name: PropertyKey, watcher: BodyObserver, see: (value: unknown) => void): void {
+function tapPromise(on: unknown, name: PropertyKey, observer: BodyObserver, see: (value: unknown) => void): void {
   const method: unknown = Reflect.get(Object(on), name)
   if (typeof method !== 'function') return
   const passed = (value: unknown): unknown => {
     try {
       see(value)
     } catch {
-      // Such as a getter of what a mock calls JSON.
-      watcher.end(true)
+      // For example a getter in the JSON of a mock.
+      observer.end(true)
     }
     return value
   }
   const failed = (error: unknown): never => {
-    watcher.end(true)
+    observer.end(true)
     throw error
   }
   define(Object(on), name, function (this: unknown, ...args) {
@@ -135,7 +135,7 @@ function tapPromise(on: unknown, name: PropertyKey, watcher: BodyObserver, see: 
   })
 }
 
-/** Has `look` see what this method of this object returns from now on, and return it in its place. */
+/** Passes what this method of this object returns from now on through `look`. */
 function tapReturn(on: unknown, name: PropertyKey, look: Look): void {
   const method: unknown = Reflect.get(Object(on), name)
   if (typeof method !== 'function') return
@@ -148,7 +148,7 @@ function define(on: object, name: PropertyKey, value: (this: unknown, ...args: n
   Reflect.defineProperty(on, name, { value, configurable: true, writable: true })
 }
 
-// Told by what they do: tests often run in a realm of their own, with a Promise of its own.
+// Not by `instanceof`: tests often run in another realm, which has another Promise.
 function isPromise(value: unknown): value is Promise<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

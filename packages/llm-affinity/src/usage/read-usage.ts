@@ -2,15 +2,15 @@ import { type BodyObserver, observeBody } from './observe-body.js'
 import { HEAD, TAIL, type Usage, usageIn, usageInText } from './parse-usage.js'
 
 /**
- * What an answer says of its prompt's tokens: of OpenAI's Chat and Responses, of Anthropic's Messages, and of who speaks
- * like them; plain, or streamed as server-sent events.
+ * Reads the token usage of an answer of OpenAI's Chat Completions or Responses, Anthropic's Messages, or an API with one of
+ * these formats; plain, or streamed as server-sent events.
  *
- * It reads nothing itself. It sees what the reader of the response reads, in place, when he reads it: the same object,
- * the same bytes, at his pace. So hand it the response before anybody reads it, as `onOutcome` does.
+ * It does not read the body itself. It observes what the caller reads, when the caller reads it. So call it before the body is
+ * read, for example in `onOutcome`.
  *
- * @returns Settles when the body was read to its end, given up, or broke off, and never rejects. It stays pending when
- *   nobody reads the body, or only the platform itself does, as in `new Response(response.body)`. Undefined: the API did
- *   not say (OpenAI's streams only do with `stream_options: { include_usage: true }`), or it was read before.
+ * @returns A promise that settles when the body was read to its end, was cancelled, or broke off. It never rejects. It stays
+ *   pending if the body is not read, or only by the platform itself, as in `new Response(response.body)`. Undefined if the API
+ *   did not report usage (OpenAI's streams need `stream_options: { include_usage: true }`), or the body was read before.
  *
  * @example
  * withAffinity(client, { onOutcome: async ({ result }, response) => console.log(result, response && (await readUsage(response))) })
@@ -19,7 +19,7 @@ export function readUsage(response: Response): Promise<Usage | undefined> {
   const known = readings.get(response)
   if (known !== undefined) return known
   const reading = new Promise<Usage | undefined>((resolve) => {
-    // 204: an SDK does not even look for a body.
+    // An SDK does not read the body of a 204.
     if (response.bodyUsed || response.status === 204) resolve(undefined)
     else observeBody(response, observerFor(resolve))
   })
@@ -27,13 +27,13 @@ export function readUsage(response: Response): Promise<Usage | undefined> {
   return reading
 }
 
-// Whoever asks a second time hears the same, and taps nothing twice.
+// A second call for the same response returns the same promise, and observes nothing twice.
 const readings = new WeakMap<Response, Promise<Usage | undefined>>()
 
 function observerFor(resolve: (usage: Usage | undefined) => void): BodyObserver {
   let readers = 0
   const another = (): BodyObserver => {
-    let ends: Ends | undefined = new Ends()
+    let ends: BodyEnds | undefined = new BodyEnds()
     readers++
     return {
       part(value) {
@@ -58,8 +58,8 @@ function observerFor(resolve: (usage: Usage | undefined) => void): BodyObserver 
   return another()
 }
 
-/** The beginning and the end of a body, where APIs say their usage. A copy: its reader may write over what he reads. */
-class Ends {
+/** The beginning and the end of a body, where APIs report usage. A copy, since the reader may overwrite its buffers. */
+class BodyEnds {
   #kept = new Uint8Array(0)
   #length = 0
   #hasGap = false

@@ -1,9 +1,9 @@
-/** A set-up mistake, in the one form that all of them have. */
+/** A TypeError for a set-up mistake. All of them have this form. */
 export function expected(what: string, got: string, hint = ''): TypeError {
   return new TypeError(`Expected ${what}, got ${got}${hint === '' ? '' : `. ${hint}`}`)
 }
 
-/** What came, by its kind alone: for anything that may hold an id, a key or a secret. */
+/** Describes a value by its type only: for anything that may hold an id, a key or a secret. */
 export function kind(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (typeof value !== 'object') return `a ${typeof value}`
@@ -11,15 +11,15 @@ export function kind(value: unknown): string {
   return name === 'Object' ? 'an object' : name === 'Array' ? 'an array' : `an instance of ${name}`
 }
 
-/** What came, with its text where it is one: for names and URLs. */
+/** Describes a value with its text, if it is a string: for names and URLs. */
 export function quoted(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value.slice(0, 200)) : kind(value)
 }
 
 /**
- * Options, checked: an object without a name that is not known. A misspelt option would have no effect, unnoticed.
+ * Checks that options are an object without unknown names, and returns them. A misspelt option would silently have no effect.
  *
- * @param example What to write instead of a value that is not an object.
+ * @param example Shown where the value is not an object.
  * @throws TypeError for anything else.
  */
 export function checkOptions<Options>(

@@ -1,5 +1,5 @@
 /**
- * Sets an entry of a map as the one used last, and drops the one that was not used for longest where there are more than `max`.
+ * Sets an entry of a map as the most recently used one, and drops the least recently used one if there are more than `max`.
  *
  * @returns Whether one was dropped.
  */

@@ -1,4 +1,4 @@
-/** A URL, or null where the text is not one. `URL.parse` is younger than browsers and DOM test environments in use. */
+/** Parses a URL; null if the text is not one. Some browsers and DOM test environments in use have no `URL.parse`. */
 export function parseUrl(text: string, base?: string): URL | null {
   try {
     return new URL(text, base)
@@ -8,10 +8,10 @@ export function parseUrl(text: string, base?: string): URL | null {
 }
 
 /**
- * The origin that a request goes to, as a URL has it: in lower case, without a default port or a slash at the end.
+ * The origin that a request goes to, in the form of `URL.origin`: lower case, without a default port or a trailing slash.
  *
- * @param host The request's Host header, or what reads it. A `dns` interceptor puts an address in the place of the name, which is then
- *   there; so with an address it is the header that counts. Redirects drop it.
+ * @param host The request's Host header, or a function that reads it. A `dns` interceptor replaces the host name by an address
+ *   and keeps the name in this header, so the header counts where the origin is an address. Redirects drop it.
  */
 export function originOf(origin: unknown, host?: unknown): string | undefined {
   const connected = canonical(origin)
@@ -19,7 +19,7 @@ export function originOf(origin: unknown, host?: unknown): string | undefined {
   const name: unknown = typeof host === 'function' ? host() : host
   const named =
     typeof name === 'string' ? canonical(`${connected.slice(0, connected.indexOf(':'))}://${name}`) : connected
-  // `dns` keeps the port. A header with another one is the caller's own, and says nothing about where the request goes.
+  // `dns` keeps the port. A header with another port was set by the caller, and does not show where the request goes.
   return named === undefined || portOf(named) === portOf(connected) ? named : connected
 }
 

@@ -1,12 +1,12 @@
-const said = new Set<string>()
+const warned = new Set<string>()
 
 /**
- * Says `message` once a process (and a copy of this package). Messages never hold an id, a key or a URL. It never throws:
- * the `process` of a sandbox may, when it is used.
+ * Emits a warning once per process (and per copy of this package). Messages must not contain an id, a key or a URL. It never
+ * throws, although the `process` of a sandbox may.
  */
 export function warnOnce(message: string): void {
-  if (said.has(message)) return
-  said.add(message)
+  if (warned.has(message)) return
+  warned.add(message)
   const warning = `llm-affinity: ${message}`
   try {
     process.emitWarning(warning)

@@ -7,7 +7,7 @@ import type { Policy } from '../../stamping/options.js'
 import type { DispatchHeaders } from '../../stamping/request-headers.js'
 import type { Stamp, Target } from '../../stamping/stamp.js'
 
-/** What this integration reads of undici's dispatch options. Structural: the types need no undici, and importing it has side effects. */
+/** The dispatch options that are read here. Structural types: importing undici would have side effects. */
 export interface DispatchRequest {
   readonly origin?: string | URL | undefined
   readonly path?: string
@@ -30,7 +30,7 @@ export class Dispatch implements GuardedCall, DispatchObserver {
   readonly #target: Target
   readonly #stamp: Stamp
   readonly #request: DispatchRequest
-  // undici calls handlers in the context of whoever opened the socket.
+  // undici calls handlers in the context in which the socket was opened.
   readonly #context: Context | undefined
 
   constructor(
@@ -58,10 +58,10 @@ export class Dispatch implements GuardedCall, DispatchObserver {
   }
 
   answered(status: unknown, headers: unknown): void {
-    // What another origin answers is not read. Where nothing was sent, a cache or a mock answers, and no backend does.
+    // Answers of other origins are not read. If nothing was sent, a cache or a mock has answered, not a backend.
     if (this.crossed || !this.isCreated) return
-    const asked = { target: this.#target, stamp: this.#stamp, body: this.#request.body }
-    recordOutcomeInContext(this.#context, asked, status, headers, this.#policy.onOutcome)
+    const call = { target: this.#target, stamp: this.#stamp, body: this.#request.body }
+    recordOutcomeInContext(this.#context, call, status, headers, this.#policy.onOutcome)
   }
 
   ended(): void {

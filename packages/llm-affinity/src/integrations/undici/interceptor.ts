@@ -22,16 +22,15 @@ export type AffinityInterceptor = <Request extends DispatchRequest, Handler exte
  *
  * - It may be anywhere in `compose`, above and below `retry`, `redirect`, `cache` and `dns`, on an Agent, a Pool or a
  *   Client. Above `retry`, all attempts carry the key that the session had at the first.
- * - A key goes to the origins that `origins` names and to no other. What is redirected, retried or sent elsewhere below us
- *   is checked again where undici creates the request, and loses the key at any other origin.
- * - A request without an origin, as undici 7 makes on a Pool or Client, is stamped where `origins` names one origin.
- * - Without a session it passes the very options on. A header of the gateway that the caller has set is left alone, and
- *   nothing is added then.
- * - Handlers are called in the scope that their request was dispatched in, not in that of whoever opened the socket.
- * - It never throws an error of its own in flight: on a fault of ours the request goes out as it came, with one warning.
- *   Where requests cannot be checked (a runtime without diagnostics channels), nothing is stamped, with one warning.
+ * - A key goes to the origins that `origins` names and to no other. Every request, also a redirected or retried one, is checked
+ *   again where undici creates it, and loses the key if it goes to any other origin.
+ * - A request without an origin, as undici 7 makes on a Pool or Client, is stamped if `origins` names exactly one origin.
+ * - Without a session it passes its options on unchanged. If the caller has set a header of the gateway, nothing is added.
+ * - Handlers are called in the scope in which their request was dispatched, not in that in which the socket was opened.
+ * - It never throws an error of its own in flight: if this package fails, the request is sent unchanged, with one warning. On
+ *   a runtime without diagnostics channels, where requests cannot be checked, nothing is stamped, with one warning.
  *
- * @throws TypeError at set-up, when an option is wrong or `origins` is missing.
+ * @throws TypeError at set-up, if an option is wrong or `origins` is missing.
  *
  * @example
  * const agent = new Agent().compose(affinityInterceptor({ origins: 'http://gateway:4000' }))
@@ -41,10 +40,10 @@ export function affinityInterceptor(options: AffinityOptions & { readonly origin
   const isGuarded = enableGuard()
 
   function stamped(request: DispatchRequest): Dispatch | undefined {
-    // Below a pool of undici 7 a request comes in the scope of the call of ours that made room for it.
+    // A pool of undici 7 dispatches a queued request in the scope of the stamped call that made room for it.
     for (let scope = current(); isCallScope(scope); scope = scope.outer) if (scope.owner === policy) return undefined
     const scope = activeScope(policy.session)
-    // undici 7 gives the requests of a Pool or Client no origin. The guard sees where they really go.
+    // Requests of a Pool or Client of undici 7 have no origin. The guard checks where they really go.
     const origin =
       scope &&
       (request.origin == null ? policy.soleOrigin : originOf(request.origin, () => readHeader(request.headers, 'host')))
@@ -76,9 +75,9 @@ export function affinityInterceptor(options: AffinityOptions & { readonly origin
         warnOnce('a fault of its own kept a request from being stamped. The request was sent without a key')
       }
       const options = sent === undefined ? request : { ...request, headers: sent.headers }
-      // From the beginning: what is below may leave our scope, or wait somewhere and be created in whatever scope.
+      // From the beginning: the code below may leave the scope, or queue the request and create it in another scope.
       if (sent !== undefined) trackCall(sent, outer)
-      // Also of a call that is not stamped: what is sent again for it must not be taken for another's.
+      // Also for a call that is not stamped: a request that is repeated for it must not be taken for one of another call.
       const to = (decorated ?? handler) as typeof handler
       try {
         return runInCall(outer, sent, policy, () => dispatch(options, to))
