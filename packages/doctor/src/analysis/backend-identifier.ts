@@ -1,6 +1,6 @@
 import { gateways } from 'llm-affinity/gateways'
 import type { Answer, Call } from '../client/calls.js'
-import type { CacheReading } from './cache-steps.js'
+import { type CacheReading, isVisible } from './cache-steps.js'
 import { conversationsOf } from './conversations.js'
 import { probabilityOfHigher } from './significance.js'
 
@@ -80,9 +80,9 @@ const MIN_EACH = 4
 
 // A backend finds what it has cached itself. So turns on the same backend find the conversation, and others do not, unless they
 // had it before or the backends share a cache.
-function agreementWith({ steps, problem }: CacheReading, { backendOf }: Candidate): Agreement {
-  if (problem === 'not-reported' || problem === 'nothing-found') return 'open'
-  const known = steps.flatMap(({ call, before, foundAny: found }) => {
+function agreementWith(caches: CacheReading, { backendOf }: Candidate): Agreement {
+  if (!isVisible(caches)) return 'open'
+  const known = caches.steps.flatMap(({ call, before, foundAny: found }) => {
     const [from, to] = [backendOf(before.answer), backendOf(call.answer)]
     return from === undefined || to === undefined ? [] : [{ same: from === to, found: Number(found) }]
   })

@@ -27,6 +27,11 @@ export interface CacheReading {
 
 const MAX_BLOCK = 1024
 
+/** Whether any turn was found in a cache, so that a turn that was not found means something. */
+export function isVisible({ problem }: CacheReading): boolean {
+  return problem === undefined || problem === 'too-coarse'
+}
+
 /**
  * Reads the `cached_tokens` of all calls.
  *

@@ -1,7 +1,7 @@
 import { median } from 'simple-statistics'
 import type { Arm, Call } from '../client/calls.js'
 import type { BackendIdentifier } from './backend-identifier.js'
-import type { CacheReading } from './cache-steps.js'
+import { type CacheReading, isVisible } from './cache-steps.js'
 import type { Share } from './evidence.js'
 
 /** What was observed in one arm. An absent figure could not be observed: that is not zero. */
@@ -51,8 +51,7 @@ export function figuresOf(
   const later = answered.filter(({ turn }) => turn > 1)
   const steps = caches.steps.filter(({ call }) => call.arm === arm)
   // Servers without a cache report 0 for every call, as do those that do not report theirs.
-  const isCacheVisible = caches.problem === undefined || caches.problem === 'too-coarse'
-  const counted = (isCacheVisible ? later : []).flatMap(({ answer: { promptTokens, cachedTokens } }) =>
+  const counted = (isVisible(caches) ? later : []).flatMap(({ answer: { promptTokens, cachedTokens } }) =>
     promptTokens !== undefined && cachedTokens !== undefined ? [{ promptTokens, cachedTokens }] : [],
   )
   const prompted = sum(counted.map(({ promptTokens }) => promptTokens))

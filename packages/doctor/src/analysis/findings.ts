@@ -1,7 +1,7 @@
 import type { Gateway } from 'llm-affinity/gateways'
 import type { Answer, Arm, Call, Fault } from '../client/calls.js'
 import { type Agreement, type BackendIdentifier, identifyBackends, type Trust } from './backend-identifier.js'
-import { type CacheReading, readCaches } from './cache-steps.js'
+import { type CacheReading, isVisible, readCaches } from './cache-steps.js'
 import { type Evidence, evidenceByCache, evidenceByName, type Share } from './evidence.js'
 import { type Figures, figuresOf } from './figures.js'
 import type { Recognised } from './recognise-gateway.js'
@@ -86,9 +86,10 @@ export interface Context {
   readonly probes: Probes
 }
 
-/** The findings, and the identifier that they rest on. */
+/** The findings, and what they rest on. */
 export interface Analysis {
   readonly findings: Findings
+  readonly caches: CacheReading
   readonly identifier?: BackendIdentifier
 }
 
@@ -99,7 +100,6 @@ export function analyse(calls: readonly Call[], context: Context): Analysis {
   const { outcome, source } = gateway.evidence ?? {}
   const answers: readonly Answer[] = calls.map(({ answer }) => answer)
   const reading = readCaches(calls, blockTokens)
-  const isFound = reading.problem === undefined || reading.problem === 'too-coarse'
   const identifier = identifyBackends(calls, {
     caches: reading,
     prefer: gateway.name,
@@ -117,6 +117,7 @@ export function analyse(calls: readonly Call[], context: Context): Analysis {
       pinHeaders: { outcome, source },
     })
   return {
+    caches: reading,
     ...(identifier && { identifier }),
     findings: {
       figures: { affinity: figures('affinity'), control: figures('control') },
@@ -139,7 +140,7 @@ export function analyse(calls: readonly Call[], context: Context): Analysis {
       }),
       ...(names && { names }),
       ...(caches && { caches }),
-      ...(isFound && {
+      ...(isVisible(reading) && {
         foundAny: { count: reading.steps.filter(({ foundAny }) => foundAny).length, total: reading.steps.length },
       }),
       ...(reading.problem && { cacheProblem: reading.problem }),

@@ -1,5 +1,6 @@
 import { type Gateway, gatewayAt, gateways } from 'llm-affinity/gateways'
 import { type BackendIdentifier, identifyBackends } from '../analysis/backend-identifier.js'
+import type { CacheReading } from '../analysis/cache-steps.js'
 import { type Analysis, analyse, type Context, type Findings, type Probes } from '../analysis/findings.js'
 import { type Recognised, recogniseGateway } from '../analysis/recognise-gateway.js'
 import { adapters } from '../client/api-adapters.js'
@@ -14,7 +15,7 @@ import { evidenceOf, judge } from '../verdict/judge.js'
 import type { Judgement } from '../verdict/verdict.js'
 import { always, playArms } from './arms.js'
 import { calibrate, NO_CACHE } from './calibrate.js'
-import { callsOf, type Plan, planOf } from './plan.js'
+import { callsOf, type Plan, planOf, sizeOf } from './plan.js'
 import { preflight } from './preflight.js'
 import { type ProbeContext, probeClientIdentity, probeHeaderNames, probeKey } from './probes.js'
 
@@ -24,6 +25,7 @@ export interface Examination {
   readonly findings: Findings
   readonly calls: readonly Call[]
   readonly identifier: BackendIdentifier | undefined
+  readonly caches: CacheReading
   readonly gateway: { readonly name: string; readonly known: 'named' | 'recognised' | 'by host' | 'assumed' }
   readonly spent: { readonly calls: number; readonly tokens: number; readonly seconds: number }
 }
@@ -144,6 +146,7 @@ export async function examine(options: Options, progress: Progress, limits: Limi
     findings: analysis.findings,
     calls,
     identifier: analysis.identifier,
+    caches: analysis.caches,
     gateway: { name: used.name, known: howKnown(options, recognised, used) },
     spent: { calls: budget.calls, tokens: budget.spent, seconds: (performance.now() - begun) / 1000 },
   }
@@ -206,10 +209,8 @@ function playBothArms(
   )
 }
 
-function canAfford({ conversations, turns, length }: Plan, budget: TokenBudget, { signal }: Connection): boolean {
-  const questions = (turns * (turns + 1)) / 2
-  const words = 2 * conversations * (turns * length.opening + questions * length.question)
-  return !signal.aborted && budget.spent + budget.tokensFor(words) < budget.limit
+function canAfford(plan: Plan, budget: TokenBudget, { signal }: Connection): boolean {
+  return !signal.aborted && budget.spent + budget.tokensFor(sizeOf(plan)) < budget.limit
 }
 
 // Probes go by names only where the verdict does.

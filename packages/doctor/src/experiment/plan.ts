@@ -52,7 +52,7 @@ export function planOf(options: Options, budget: TokenBudget, cache: CacheProfil
   const allowed = (budget.limit - budget.spent) * (isNamed ? SHARE_BY_NAME : SHARE_BY_CACHE)
   const longest = cache.maxPromptTokens ?? Number.POSITIVE_INFINITY
   let { turns, conversations = isNamed ? CONVERSATIONS_BY_NAME : CONVERSATIONS_BY_CACHE } = options
-  const costOf = (): number => 2 * conversations * (turns * opening + question * sumTo(turns))
+  const costOf = (): number => sizeOf({ conversations, turns, length: { opening, question } })
   const isTooLong = (): boolean => opening + turns * question > longest
   while ((costOf() > allowed || isTooLong()) && turns > MIN_TURNS) {
     if (turns > 4 || conversations <= 6 || isTooLong()) turns -= 1
@@ -80,6 +80,7 @@ function openingOf({ isVisible, cachedTokens }: CacheProfile, isNamed: boolean):
   return cachedTokens < middle ? short : cachedTokens < 2 * middle ? middle : long
 }
 
-function sumTo(count: number): number {
-  return (count * (count + 1)) / 2
+/** The size of all prompts of both arms, in the unit of the length. Every turn sends the opening and all questions so far. */
+export function sizeOf({ conversations, turns, length }: Omit<Plan, 'pauseMs'>): number {
+  return 2 * conversations * (turns * length.opening + ((turns * (turns + 1)) / 2) * length.question)
 }

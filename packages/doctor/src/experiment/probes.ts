@@ -10,7 +10,7 @@ import { type ChatClient, type Connection, connectClient } from '../client/chat-
 import { addressesTo, fetchFrom } from '../client/from-address.js'
 import type { TokenBudget } from '../client/token-budget.js'
 import { orAborted } from '../util/or-aborted.js'
-import { follows, isHigher, stays } from '../verdict/statistics.js'
+import { follows, isHeldByKey, isUnlikely, stays, staysOnlyWithKey } from '../verdict/statistics.js'
 import { always, playArms } from './arms.js'
 import { askWithin, type Length, secondTurn } from './conversation.js'
 import { otherHeaderNames } from './header-names.js'
@@ -57,7 +57,8 @@ export async function probeHeaderNames(context: ProbeContext, sent: readonly str
   const short = isShort ? ({ isShort: true } as const) : {}
   const first = await compareNames(context, length, FIRST_LOOK, all, undefined)
   if (first === undefined) return undefined
-  if (!mayPin(first)) return { tried, ...short }
+  // A look that only leads to the next one need not be significant.
+  if (!staysOnlyWithKey(first)) return { tried, ...short }
   let left = all
   while (left.length > 1) {
     const half = left.slice(0, Math.ceil(left.length / 2))
@@ -68,7 +69,7 @@ export async function probeHeaderNames(context: ProbeContext, sent: readonly str
       // Both pin, or chance hid it: the first half decides by itself.
       const alone = await compareNames(context, length, FIRST_LOOK, half, undefined)
       if (alone === undefined) return { tried, among: left }
-      left = mayPin(alone) ? half : rest
+      left = staysOnlyWithKey(alone) ? half : rest
     } else {
       left = stays(compared.affinity) ? half : rest
     }
@@ -79,15 +80,8 @@ export async function probeHeaderNames(context: ProbeContext, sent: readonly str
   return pins(last) && found !== undefined ? { tried, found, ...short } : { tried, ...short }
 }
 
-// A look that only leads to the next one need not be sure.
-function mayPin({ affinity, control }: Evidence): boolean {
-  return stays(affinity) && !stays(control)
-}
-
 function pins(evidence: Evidence): boolean {
-  return evidence.by === 'cache'
-    ? stays(evidence.affinity) && !stays(evidence.control) && isHigher(evidence)
-    : follows(evidence.affinity)
+  return evidence.by === 'cache' ? isHeldByKey(evidence) : follows(evidence.affinity)
 }
 
 /** Plays conversations with the key under these names, and as many under the others, or without a key. */
@@ -116,7 +110,6 @@ async function compareNames(
 const KEYS = 6
 const CALLS_PER_KEY = 4
 const KEY_ROUNDS = 2
-const SURE = 0.001
 
 /**
  * Whether calls that share only their key reach one backend, and other keys reach others. The prompts are second turns of
@@ -170,7 +163,7 @@ export async function probeClientIdentity(context: ProbeContext): Promise<NonNul
 // Each client is treated as a conversation: its calls stay together beyond chance, or they do not.
 function isPinned(placement: Placement): boolean {
   const isTogether = [...placement.values()].every((backends) => new Set(backends.values()).size <= 1)
-  return isTogether && compareWithChance(placement).p <= SURE
+  return isTogether && isUnlikely(compareWithChance(placement))
 }
 
 function backendsIn(placement: Placement): number {

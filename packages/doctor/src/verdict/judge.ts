@@ -8,11 +8,13 @@ import {
   isBeyondChance,
   isChance,
   isClose,
+  isHeldByKey,
+  isHeldByName,
   isHigher,
   isNearlyAll,
-  isPinned,
   isSame,
   stays,
+  staysOnlyWithKey,
   wouldMove,
 } from './statistics.js'
 import type { Judgement, Verdict } from './verdict.js'
@@ -44,8 +46,7 @@ export function evidenceOf(findings: Findings): Evidence | 'conflict' | undefine
   if (names === undefined || caches === undefined) return names ?? caches
   // Caches that stay with the key and not without it prove a pin, so names that show something else name something else:
   // a hop before the backends, or nothing at all.
-  const isPinned = stays(caches.affinity) && !stays(caches.control) && isHigher(caches)
-  if (isPinned && (!stays(names.affinity) || stays(names.control))) return caches
+  if (isHeldByKey(caches) && !staysOnlyWithKey(names)) return caches
   // A value that only looks like a name proves less than caches do.
   if (isGuess(findings)) return caches
   if (identifier?.agreement !== 'contradicts') return names
@@ -65,7 +66,7 @@ function namesOf({ figures: { affinity, control } }: Findings): string[] {
 function judgeBackends(findings: Findings, evidence: Evidence): Judgement {
   const { affinity, control } = evidence
   if (stays(affinity)) {
-    if (isPinned(evidence) || (!stays(control) && isHigher(evidence))) return judgePinned(findings, evidence)
+    if (isHeldByName(evidence)) return judgePinned(findings, evidence)
     if (stays(control)) return judgeBothStay(findings, evidence)
     return askForMore(findings, explain.tooFewMoves(findings, evidence))
   }
@@ -122,7 +123,7 @@ function judgeCaches(findings: Findings, evidence: Evidence): Judgement {
   const { affinity, control } = evidence
   const why = explain.kept(findings, evidence)
   if (stays(affinity)) {
-    if (!stays(control) && isHigher(evidence)) return sticky(findings, evidence, why)
+    if (isHeldByKey(evidence)) return sticky(findings, evidence, why)
     if (stays(control)) return open(findings, [...why, explain.bothFound], steps.whenBothFound(findings))
     return askForMore(findings, explain.tooFewMoves(findings, evidence))
   }

@@ -1,6 +1,7 @@
 // What the evidence proves, as questions with a yes or no answer. The thresholds are here and nowhere else.
 
 import type { ArmEvidence, Evidence, Share } from '../analysis/evidence.js'
+import type { Chance } from '../analysis/significance.js'
 
 /** A result that decides a verdict with exit code 0. */
 const SURE = 0.001
@@ -40,7 +41,12 @@ export function follows(arm: ArmEvidence): boolean {
 
 /** Whether more turns stayed than chance explains. */
 export function isBeyondChance({ chance, settledChance }: ArmEvidence): boolean {
-  return Math.min(chance?.p ?? 1, settledChance?.p ?? 1) <= SURE
+  return [chance, settledChance].some((each) => each !== undefined && isUnlikely(each))
+}
+
+/** Whether chance alone would hardly ever give this. */
+export function isUnlikely({ p }: Chance): boolean {
+  return p <= SURE
 }
 
 /** Whether chance explains how many turns stayed, and a pin of a part of the calls is unlikely. */
@@ -55,9 +61,19 @@ export function isHigher({ pHigher, pSettledHigher }: Evidence): boolean {
   return Math.min(pHigher, pSettledHigher) <= DIFFERENT
 }
 
-/** Whether the arm with the key stays more often, and follows its key by itself. */
-export function isPinned(evidence: Evidence): boolean {
-  return follows(evidence.affinity) && !stays(evidence.control) && !isSame(evidence)
+/** Whether the arm with the key stays, the other one does not, and the difference is significant. */
+export function isHeldByKey(evidence: Evidence): boolean {
+  return staysOnlyWithKey(evidence) && isHigher(evidence)
+}
+
+/** The same for names: where the arm follows its key by itself, a smaller difference between the arms is enough. */
+export function isHeldByName(evidence: Evidence): boolean {
+  return isHeldByKey(evidence) || (staysOnlyWithKey(evidence) && follows(evidence.affinity) && !isSame(evidence))
+}
+
+/** Whether the arm with the key stays and the other one does not, significantly or by chance. */
+export function staysOnlyWithKey({ affinity, control }: Evidence): boolean {
+  return stays(affinity) && !stays(control)
 }
 
 /** Whether the arm with the key stays no more often than the other one. */

@@ -23,9 +23,9 @@ export interface RunInfo {
 
 /** A self-contained page: it loads nothing and runs nothing. Everything that came from the network is escaped. */
 export async function asPage(examination: Examination, run: RunInfo): Promise<string> {
-  const { judgement, findings, calls, identifier, gateway, spent } = examination
+  const { judgement, findings, calls, identifier, caches, gateway, spent } = examination
   const { verdict, sentence, why, next } = judgement
-  const labels = labelsOf(calls, identifier)
+  const labels = labelsOf(calls, identifier, caches)
   const { affinity, control } = findings.figures
   return String(
     await html`<!doctype html>

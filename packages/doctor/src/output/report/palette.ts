@@ -1,5 +1,5 @@
 import type { BackendIdentifier } from '../../analysis/backend-identifier.js'
-import { readCaches } from '../../analysis/cache-steps.js'
+import { type CacheReading, isVisible } from '../../analysis/cache-steps.js'
 import type { Call } from '../../client/calls.js'
 import { shortenNames } from '../../util/format.js'
 
@@ -21,14 +21,17 @@ export interface Labels {
 export const COLORS = 8
 
 /** Labels by the names of backends and by what the caches had seen. */
-export function labelsOf(calls: readonly Call[], identifier: BackendIdentifier | undefined): Labels {
+export function labelsOf(
+  calls: readonly Call[],
+  identifier: BackendIdentifier | undefined,
+  caches: CacheReading,
+): Labels {
   const found = calls.flatMap(({ answer }) => (answer.fault === undefined ? (identifier?.backendOf(answer) ?? []) : []))
   const names = [...new Set(found)].toSorted((a, b) => a.localeCompare(b))
   const short = shortenNames(names)
-  const { steps, problem } = readCaches(calls)
-  const isVisible = problem === undefined || problem === 'too-coarse'
+  const { steps, problem } = caches
   const states = new Map(
-    (isVisible ? steps : []).map(({ call, found: isFound, foundAny }): [Call, CacheState] => [
+    (isVisible(caches) ? steps : []).map(({ call, found: isFound, foundAny }): [Call, CacheState] => [
       call,
       isFound || (problem === 'too-coarse' && foundAny) ? 'hit' : foundAny ? 'partly' : 'missed',
     ]),
