@@ -79,11 +79,24 @@ describe('what the README says', () => {
       'packages/testkit/README.md',
     ]) {
       const text = readFileSync(join(root, page), 'utf8')
-      for (const [, to = ''] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-        expect(existsSync(join(root, dirname(page), to)), `${page}: ${to}`).toBe(true)
+      for (const [, to = '', heading] of text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)/g)) {
+        const target = to === '' ? join(root, page) : join(root, dirname(page), to)
+        expect(existsSync(target), `${page}: ${to}`).toBe(true)
+        if (heading !== undefined) expect(anchorsIn(target), `${page}: ${to}#${heading}`).toContain(heading)
       }
     }
   })
+
+  /** The anchors that GitHub makes of the headings of a page. */
+  function anchorsIn(page: string): string[] {
+    const headings = readFileSync(page, 'utf8').matchAll(/^#+ (.+)$/gm)
+    return [...headings].map(([, text = '']) =>
+      text
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N} _-]/gu, '')
+        .replaceAll(' ', '-'),
+    )
+  }
 
   it('of scripts is true: each that a page names is there', () => {
     const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))

@@ -34,7 +34,7 @@ function bytesEach(live: number, make: () => Session): number {
   return Math.round((after - before) / all)
 }
 
-// Through the seams that remember something of their own: one call of each a session.
+// Through the integrations that remember something of their own: one call of each a session.
 async function growth(sessions: number): Promise<number> {
   const answer = new Response('{}')
   const fetch = affinityFetch({ fetch: async () => answer })

@@ -15,6 +15,14 @@ export type Figure =
   | { readonly name: string; readonly of: string; readonly to: string }
   | { readonly name: string; readonly of: string; readonly timesWhat: string; readonly addsTo: string }
 
+/** The usual figures: ours against what one would write by hand, and that against itself. */
+export function againstByHand(name: string): readonly Figure[] {
+  return [
+    { name, of: 'ours', to: 'by hand' },
+    { name: `${name}-noise`, of: 'again', to: 'by hand' },
+  ]
+}
+
 export interface Experiment {
   readonly arms: Readonly<Record<string, Arm>>
   readonly figures: readonly Figure[]

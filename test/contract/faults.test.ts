@@ -1,7 +1,7 @@
 import { runWithoutSession, runWithSession, Session } from 'llm-affinity'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { integrations } from '../support/integrations.ts'
 import { recorder } from '../support/recorder.ts'
-import { seams } from '../support/seams.ts'
 import { keysAt } from '../support/wire.ts'
 
 // Our own code, made to fail on demand. Nothing of fetch, of undici or of an SDK is replaced.
@@ -34,13 +34,13 @@ afterEach(() => {
 
 const STRICT = { name: 'strict', headers: ['x-session-id', 'x-litellm-session-id'], requiresKey: true }
 
-describe.each(seams)('$name', (seam) => {
-  const isDispatch = seam.name.startsWith('undici')
+describe.each(integrations)('$name', (integration) => {
+  const isDispatch = integration.name.startsWith('undici')
 
   it.each(['activeScope', 'stampFor', isDispatch ? 'stampDispatchHeaders' : 'stampHeaders'])(
     'sends a request once and unstamped when %s fails, and stamps again when it does not',
     async (name) => {
-      const it = seam.connect(server.origin, {})
+      const it = integration.connect(server.origin, {})
       fault.in = name
       const answer = await runWithSession('conversation-42', () => it.call())
       fault.in = ''
@@ -52,7 +52,7 @@ describe.each(seams)('$name', (seam) => {
   )
 
   it('sends a sidecar once and unstamped when the key of its lane cannot be made', async () => {
-    const it = seam.connect(server.origin, { gateway: STRICT })
+    const it = integration.connect(server.origin, { gateway: STRICT })
     fault.in = 'derivedKey'
     await runWithSession('conversation-42', () => runWithoutSession(() => it.call()))
     await it.close()
@@ -65,13 +65,13 @@ describe.each(seams)('$name', (seam) => {
         throw new Error('not today')
       }
     }
-    const it = seam.connect(server.origin, { session: new Moody() })
+    const it = integration.connect(server.origin, { session: new Moody() })
     await it.call()
     await it.close()
     expect(keysAt(server)).toEqual([undefined])
   })
 
-  if (seam.followsByHand)
+  if (integration.followsByHand)
     it('follows a redirect unstamped when stamping the hop fails', async () => {
       let calls = 0
       class Late extends Session {
@@ -81,7 +81,7 @@ describe.each(seams)('$name', (seam) => {
         }
       }
       server.script({ status: 307, headers: { location: `${server.origin}/v1/chat/completions` } })
-      const it = seam.connect(server.origin, { session: new Late() })
+      const it = integration.connect(server.origin, { session: new Late() })
       await it.call().catch(() => {})
       await it.close()
       expect(keysAt(server)).toEqual(['conversation-42', undefined])

@@ -4,9 +4,9 @@ import { type Gateway, runWithoutSession, runWithSession, Session } from 'llm-af
 import { gateways } from 'llm-affinity/gateways'
 import { redirectTo } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
+import { integrations } from '../support/integrations.ts'
 import { answer, freshId, listening } from '../support/outcomes.ts'
 import { recorder } from '../support/recorder.ts'
-import { seams } from '../support/seams.ts'
 
 const home = await recorder()
 const foreign = await recorder()
@@ -34,7 +34,7 @@ const made: Gateway = {
   },
 }
 
-describe.each(seams)('$name', (seam) => {
+describe.each(integrations)('$name', (integration) => {
   it('speaks for a made-up gateway from one row', async () => {
     const parent = new Session(freshId())
     const session = parent.child('search')
@@ -48,7 +48,7 @@ describe.each(seams)('$name', (seam) => {
       answer(said),
       answer({ ...said, 'x-made-outcome': 'off' }),
     )
-    await listening(seam, home.origin, { gateway: made }, async ({ call, outcomes }) => {
+    await listening(integration, home.origin, { gateway: made }, async ({ call, outcomes }) => {
       for (let turn = 0; turn < 6; turn++) await session.run(() => call())
       await session.run(() => runWithoutSession(call))
       const read = { gateway: 'made-up', origin: home.origin, status: 200 }
@@ -72,12 +72,12 @@ describe.each(seams)('$name', (seam) => {
     expect(above).toMatch(/^[0-9a-f]{32}$/)
     expect(new Set(sent('x-made-parent').slice(0, 6))).toEqual(new Set([above]))
     const fields = home.requests.map((request) => Object(request.json()).routing_key)
-    expect(fields).toEqual(seam.name.startsWith('undici') ? Array(7).fill(undefined) : keys)
+    expect(fields).toEqual(integration.name.startsWith('undici') ? Array(7).fill(undefined) : keys)
   })
 
-  if (seam.name.startsWith('undici'))
+  if (integration.name.startsWith('undici'))
     it('sends what it was given, and tells nothing, where the key goes into the body alone', async () => {
-      const bare = seam.connect(home.origin, null)
+      const bare = integration.connect(home.origin, null)
       await bare.call().finally(() => bare.close())
       home.script(answer({ 'x-by': 'a' }))
       const gateway = {
@@ -87,7 +87,7 @@ describe.each(seams)('$name', (seam) => {
         body: { field: 'key', paths: ['/chat/completions'] },
       }
       const affinity = { gateway: { ...gateway, evidence: { backend: 'x-by' } } }
-      await listening(seam, home.origin, affinity, async ({ call, outcomes }) => {
+      await listening(integration, home.origin, affinity, async ({ call, outcomes }) => {
         await new Session(freshId()).child('search').run(() => call())
         expect(outcomes).toEqual([])
       })
@@ -98,7 +98,7 @@ describe.each(seams)('$name', (seam) => {
 
   it('hashes for HAProxy what its tables would cut, and nothing else', async () => {
     const [short, exact, long] = ['conversation-42', 'c'.repeat(32), 'c'.repeat(33)]
-    await listening(seam, home.origin, { gateway: 'haproxy' }, async ({ call }) => {
+    await listening(integration, home.origin, { gateway: 'haproxy' }, async ({ call }) => {
       for (const id of [short, exact, long, long]) await runWithSession(id, call)
     })
     const [first, second, third, fourth] = sent('x-session-id')
@@ -120,7 +120,7 @@ describe.each(seams)('$name', (seam) => {
       Session.from(JSON.parse(JSON.stringify(parent.child('search')))),
       new Session('').child('search'),
     ]
-    await listening(seam, home.origin, { gateway: dynamo }, async ({ call }) => {
+    await listening(integration, home.origin, { gateway: dynamo }, async ({ call }) => {
       for (const speaker of speakers) await speaker.run(() => call())
       parent.repin()
       await parent.child('search').run(() => call())
@@ -149,14 +149,14 @@ describe.each(seams)('$name', (seam) => {
 
   it('sends Dynamo no parent unless asked to', async () => {
     const child = new Session(freshId()).child('search')
-    await listening(seam, home.origin, { gateway: 'dynamo' }, ({ call }) => child.run(() => call()))
+    await listening(integration, home.origin, { gateway: 'dynamo' }, ({ call }) => child.run(() => call()))
     expect(sent('x-dynamo-session-id')).toEqual([child.key])
     expect(sent('x-dynamo-parent-session-id')).toEqual([undefined])
   })
 
   it('sends a side call’s key without the session that it must not be pinned to', async () => {
     const session = new Session(freshId())
-    await listening(seam, home.origin, { gateway: { ...dynamo, requiresKey: true } }, async ({ call }) => {
+    await listening(integration, home.origin, { gateway: { ...dynamo, requiresKey: true } }, async ({ call }) => {
       await session.run(() => runWithoutSession(call))
       // A lane of the user’s own has its parent.
       await session.lane('titles').run(() => call())
@@ -168,7 +168,7 @@ describe.each(seams)('$name', (seam) => {
   it('gives side calls a key at a LiteLLM that refuses calls without one, and none at any other', async () => {
     const session = new Session(freshId())
     for (const gateway of ['litellm', { ...gateways.get('litellm'), requiresKey: true }] as const) {
-      await listening(seam, home.origin, { gateway }, ({ call }) => session.run(() => runWithoutSession(call)))
+      await listening(integration, home.origin, { gateway }, ({ call }) => session.run(() => runWithoutSession(call)))
     }
     expect(sent('x-litellm-session-id')).toEqual([undefined, session.lane('side-call').key])
   })
@@ -177,7 +177,7 @@ describe.each(seams)('$name', (seam) => {
     'leaves a parent alone that the caller names, as %s',
     async (name) => {
       const child = new Session(freshId()).child('search')
-      await listening(seam, home.origin, { gateway: dynamo }, async ({ call }) => {
+      await listening(integration, home.origin, { gateway: dynamo }, async ({ call }) => {
         for (let turn = 0; turn < 2; turn++) await child.run(() => call({ headers: { [name]: 'mine' } }))
       })
       expect(sent('x-dynamo-parent-session-id')).toEqual(['mine', 'mine'])
@@ -185,11 +185,11 @@ describe.each(seams)('$name', (seam) => {
     },
   )
 
-  if (seam.redirects) {
+  if (integration.redirects) {
     it.each([307, 302])('leaves such a parent alone on the hops of a %d too', async (status) => {
       const child = new Session(freshId()).child('search')
       home.script(redirectTo('/again', status), redirectTo('/and-again', status))
-      await listening(seam, home.origin, { gateway: dynamo }, async ({ call }) => {
+      await listening(integration, home.origin, { gateway: dynamo }, async ({ call }) => {
         await child.run(() => call({ headers: { 'X-Dynamo-Parent-Session-ID': 'mine' } }))
       })
       expect(sent('x-dynamo-parent-session-id')).toEqual(['mine', 'mine', 'mine'])
@@ -198,8 +198,8 @@ describe.each(seams)('$name', (seam) => {
 
     it('sends the parent again to the same origin, and to no other', async () => {
       const parent = new Session(freshId())
-      await listening(seam, home.origin, { gateway: dynamo }, async ({ call }) => {
-        // The first of them teaches the seam that redirects are followed below it.
+      await listening(integration, home.origin, { gateway: dynamo }, async ({ call }) => {
+        // The first of them teaches the integration that redirects are followed below it.
         for (let turn = 0; turn < 3; turn++) {
           home.script(redirectTo('/again'), redirectTo(`${foreign.origin}/away`))
           await parent.child('search').run(() => call())

@@ -3,9 +3,9 @@
 import { runWithSession, Session } from 'llm-affinity'
 import { redirectTo } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
+import { integrations } from '../support/integrations.ts'
 import { answer, freshId, from, listening } from '../support/outcomes.ts'
 import { recorder } from '../support/recorder.ts'
-import { seams } from '../support/seams.ts'
 
 const home = await recorder()
 const other = await recorder()
@@ -17,20 +17,25 @@ const served = (id: string, group?: string, base: string | null = 'http://pod-1/
     ...(group !== undefined && { 'x-litellm-model-group': group }),
   })
 
-describe.each(seams)('$name', (seam) => {
+describe.each(integrations)('$name', (integration) => {
   it('compares each turn of a session with the one before', async () => {
     home.script(from('a', 'a', 'b', 'b', 'a'))
-    await listening(seam, home.origin, { session: new Session(freshId()) }, async ({ call, results, outcomes }) => {
-      for (let turn = 0; turn < 5; turn++) await call()
-      expect(results()).toEqual(['unknown', 'hit', 'moved', 'hit', 'moved'])
-      expect(outcomes.map(({ backend }) => backend)).toEqual(['a', 'a', 'b', 'b', 'a'])
-    })
+    await listening(
+      integration,
+      home.origin,
+      { session: new Session(freshId()) },
+      async ({ call, results, outcomes }) => {
+        for (let turn = 0; turn < 5; turn++) await call()
+        expect(results()).toEqual(['unknown', 'hit', 'moved', 'hit', 'moved'])
+        expect(outcomes.map(({ backend }) => backend)).toEqual(['a', 'a', 'b', 'b', 'a'])
+      },
+    )
   })
 
   it('never compares two sessions, two lanes or two epochs', async () => {
     const session = new Session(freshId())
     home.script(from('a', 'b', 'c', 'd', 'd', 'a', 'b', 'c'))
-    await listening(seam, home.origin, {}, async ({ call, results }) => {
+    await listening(integration, home.origin, {}, async ({ call, results }) => {
       const speakers = [session, session.lane('titles'), new Session(freshId())]
       for (const speaker of speakers) await speaker.run(() => call())
       session.repin()
@@ -45,7 +50,7 @@ describe.each(seams)('$name', (seam) => {
   it('compares a session that was made anew, or stored, or is a fork on the same key, with what came before', async () => {
     const id = freshId()
     home.script(from('a', 'a', 'b', 'a'))
-    await listening(seam, home.origin, {}, async ({ call, results }) => {
+    await listening(integration, home.origin, {}, async ({ call, results }) => {
       await runWithSession(id, call)
       await runWithSession(id, call)
       await Session.from(JSON.parse(JSON.stringify(new Session(id)))).run(() => call())
@@ -56,7 +61,7 @@ describe.each(seams)('$name', (seam) => {
 
   it('learns from success alone', async () => {
     home.script(from('a'), answer({ 'x-backend': 'b' }, 404), answer({ 'x-backend': 'a' }, 400), from('a'), from('b'))
-    await listening(seam, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
+    await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
       for (let turn = 0; turn < 5; turn++) await call()
       expect(results()).toEqual(['unknown', 'moved', 'hit', 'hit', 'moved'])
     })
@@ -64,7 +69,7 @@ describe.each(seams)('$name', (seam) => {
 
   it('has nothing to compare with after a failure alone, nor after an answer without evidence', async () => {
     home.script(answer({ 'x-backend': 'b' }, 404), answer({}), from('a'), answer({}), from('a'))
-    await listening(seam, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
+    await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
       for (let turn = 0; turn < 5; turn++) await call()
       expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'unknown', 'hit'])
     })
@@ -76,7 +81,7 @@ describe.each(seams)('$name', (seam) => {
     other.script(from('b', 'b'))
     for (const expected of ['unknown', 'hit']) {
       for (const { origin } of [home, other]) {
-        await listening(seam, origin, { session: new Session(id) }, async ({ call, outcomes }) => {
+        await listening(integration, origin, { session: new Session(id) }, async ({ call, outcomes }) => {
           await call()
           expect(outcomes).toMatchObject([{ origin, result: expected }])
         })
@@ -86,31 +91,31 @@ describe.each(seams)('$name', (seam) => {
 
   it('compares model by model, where it sees the model', async () => {
     home.script(from('a', 'b', 'a', 'b'))
-    await listening(seam, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
+    await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
       for (const model of ['large', 'small', 'large', 'small']) await call({ model })
       expect(results()).toEqual(
-        seam.seesBody ? ['unknown', 'unknown', 'hit', 'hit'] : ['unknown', 'moved', 'moved', 'moved'],
+        integration.seesBody ? ['unknown', 'unknown', 'hit', 'hit'] : ['unknown', 'moved', 'moved', 'moved'],
       )
     })
   })
 
   it('remembers nothing of a model whose name is longer than any', async () => {
     home.script(from('a', 'b', 'b'))
-    await listening(seam, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
+    await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
       for (let turn = 0; turn < 3; turn++) await call({ model: 'm'.repeat(2000) })
-      expect(results()).toEqual(seam.seesBody ? ['unknown', 'unknown', 'unknown'] : ['unknown', 'moved', 'hit'])
+      expect(results()).toEqual(integration.seesBody ? ['unknown', 'unknown', 'unknown'] : ['unknown', 'moved', 'hit'])
     })
   })
 
   it('compares nothing where pins are by model and the model is not to be seen', async () => {
     home.script(served('a'), served('a'))
     await listening(
-      seam,
+      integration,
       home.origin,
       { gateway: 'litellm', session: new Session(freshId()) },
       async ({ call, results }) => {
         for (let turn = 0; turn < 2; turn++) await call()
-        expect(results()).toEqual(['unknown', seam.seesBody ? 'hit' : 'unknown'])
+        expect(results()).toEqual(['unknown', integration.seesBody ? 'hit' : 'unknown'])
       },
     )
   })
@@ -118,7 +123,7 @@ describe.each(seams)('$name', (seam) => {
   it('takes the model from the answer where that names it, and the body does not', async () => {
     home.script(served('a', 'large'), served('b', 'small'), served('a', 'large'), served('a', 'small'))
     await listening(
-      seam,
+      integration,
       home.origin,
       { gateway: 'litellm', session: new Session(freshId()) },
       async ({ call, results }) => {
@@ -128,11 +133,11 @@ describe.each(seams)('$name', (seam) => {
     )
   })
 
-  if (seam.seesBody)
+  if (integration.seesBody)
     it('goes by the model that was asked for, whatever model the answer names', async () => {
       home.script(served('a', 'large'), served('b', 'fallback'), served('b'))
       await listening(
-        seam,
+        integration,
         home.origin,
         { gateway: 'litellm', session: new Session(freshId()) },
         async ({ call, results }) => {
@@ -146,7 +151,7 @@ describe.each(seams)('$name', (seam) => {
     const pod = (id: string, number: number) => served(id, 'm', `http://pod-${number}/v1`)
     home.script(pod('a', 1), pod('a', 1), pod('a', 2), pod('a', 2), pod('b', 2))
     const affinity = { gateway: 'litellm' as const, session: new Session(freshId()) }
-    await listening(seam, home.origin, affinity, async ({ call, outcomes, results }) => {
+    await listening(integration, home.origin, affinity, async ({ call, outcomes, results }) => {
       for (let turn = 0; turn < 5; turn++) await call()
       expect(results()).toEqual(['unknown', 'hit', 'moved', 'hit', 'moved'])
       expect(outcomes[1]?.backend).toBe('a http://pod-1/v1')
@@ -157,7 +162,7 @@ describe.each(seams)('$name', (seam) => {
     const half = (id: string) => served(id, 'm', null)
     home.script(half('a'), half('a'), served('a', 'm'), half('b'), served('a', 'm'), half('b'))
     const affinity = { gateway: 'litellm' as const, session: new Session(freshId()) }
-    await listening(seam, home.origin, affinity, async ({ call, outcomes, results }) => {
+    await listening(integration, home.origin, affinity, async ({ call, outcomes, results }) => {
       for (let turn = 0; turn < 6; turn++) await call()
       expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'moved', 'hit', 'unknown'])
       expect(outcomes.map(({ backend }) => backend)).toEqual([
@@ -171,7 +176,7 @@ describe.each(seams)('$name', (seam) => {
     const both = { 'x-litellm-model-id': 'a', 'x-litellm-model-api-base': 'http://pod-1/v1,http://pod-2/v1' }
     home.script(answer({ ...both, 'x-litellm-model-group': 'm' }), answer({ ...both, 'x-litellm-model-group': 'm' }))
     const affinity = { gateway: 'litellm' as const, session: new Session(freshId()) }
-    await listening(seam, home.origin, affinity, async ({ call, outcomes, results }) => {
+    await listening(integration, home.origin, affinity, async ({ call, outcomes, results }) => {
       for (let turn = 0; turn < 2; turn++) await call()
       expect(results()).toEqual(['unknown', 'unknown'])
       expect(outcomes.some((outcome) => 'backend' in outcome || 'absent' in outcome)).toBe(false)
@@ -182,7 +187,7 @@ describe.each(seams)('$name', (seam) => {
     const via = (name: string) => answer({ 'x-routed-via': name })
     home.script(...['groq/m', 'groq/m', 'cache', 'groq/m', 'custom/m', 'custom/m', 'cached/m'].map(via))
     const affinity = { gateway: 'freellmapi' as const, session: new Session(freshId()) }
-    await listening(seam, home.origin, affinity, async ({ call, outcomes, results }) => {
+    await listening(integration, home.origin, affinity, async ({ call, outcomes, results }) => {
       for (let turn = 0; turn < 7; turn++) await call()
       expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'unknown', 'moved', 'unknown', 'moved'])
       expect(outcomes.map(({ backend }) => backend)).toEqual([
@@ -201,7 +206,7 @@ describe.each(seams)('$name', (seam) => {
       })
     home.script(said('hit', 'a'), said('hit', 'b'), said('miss', 'b'), said('nonsense', 'b'))
     await listening(
-      seam,
+      integration,
       home.origin,
       { gateway: 'olla', session: new Session(freshId()) },
       async ({ call, results }) => {
@@ -211,7 +216,7 @@ describe.each(seams)('$name', (seam) => {
     )
   })
 
-  if (seam.followsByHand)
+  if (integration.followsByHand)
     it('compares by the key of the last hop, where a session moves on the way', async () => {
       const [first, second] = [freshId(), freshId()]
       class Moving extends Session {
@@ -220,7 +225,7 @@ describe.each(seams)('$name', (seam) => {
         }
       }
       home.script(redirectTo('/back'), from('a', 'a', 'a'))
-      await listening(seam, home.origin, {}, async ({ call, results }) => {
+      await listening(integration, home.origin, {}, async ({ call, results }) => {
         for (const session of [new Moving(), new Session(second), new Session(first)]) await session.run(() => call())
         expect(home.requests.map((request) => request.header('x-session-id'))).toEqual([first, second, second, first])
         expect(results()).toEqual(['unknown', 'hit', 'unknown'])
@@ -229,10 +234,10 @@ describe.each(seams)('$name', (seam) => {
 })
 
 it('forgets what was not used for longest, and not what was', { timeout: 300_000 }, async () => {
-  const [fetchSeam] = seams
-  if (fetchSeam === undefined) throw new Error('a seam')
+  const [fetchIntegration] = integrations
+  if (fetchIntegration === undefined) throw new Error('a integration')
   const [used, unused] = [freshId(), freshId()]
-  await listening(fetchSeam, home.origin, {}, async ({ call, results }) => {
+  await listening(fetchIntegration, home.origin, {}, async ({ call, results }) => {
     const turn = async (id: string): Promise<string | undefined> => {
       home.script(from('a'))
       await runWithSession(id, call)

@@ -5,9 +5,9 @@ import { affinityFetch, type Fetch, type Outcome, runWithSession, Session } from
 import { redirectTo, startRecorder } from 'llm-affinity-testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { json, PATH, row } from '../support/bodies.ts'
+import { integrations } from '../support/integrations.ts'
 import { answer, freshId, from, listening } from '../support/outcomes.ts'
 import { recorder } from '../support/recorder.ts'
-import { seams } from '../support/seams.ts'
 import { keysAt } from '../support/wire.ts'
 
 const home = await recorder()
@@ -21,10 +21,10 @@ afterEach(() => {
   published.length = 0
 })
 
-describe.each(seams)('$name', (seam) => {
+describe.each(integrations)('$name', (integration) => {
   it('publishes to whoever subscribes what it tells its listener', async () => {
     home.script(from('a', 'b', 'c'))
-    await listening(seam, home.origin, { session: new Session(freshId()) }, async ({ call, outcomes }) => {
+    await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, outcomes }) => {
       await call()
       diagnostics.subscribe('llm-affinity:outcome', subscriber)
       await call()
@@ -39,7 +39,7 @@ describe.each(seams)('$name', (seam) => {
     const session = new Session(freshId())
     diagnostics.subscribe('llm-affinity:outcome', subscriber)
     const silent = { session, gateway: 'bifrost' as const, onOutcome: undefined as never }
-    await listening(seam, home.origin, silent, async ({ call }) => {
+    await listening(integration, home.origin, silent, async ({ call }) => {
       await call()
       await call()
     })
@@ -53,10 +53,10 @@ describe.each(seams)('$name', (seam) => {
       told.push(response && [response.status, response.bodyUsed, response.headers.get('x-backend')])
     }
     home.script(answer({ 'x-backend': 'a' }))
-    await listening(seam, home.origin, { onOutcome }, async ({ call }) => {
+    await listening(integration, home.origin, { onOutcome }, async ({ call }) => {
       expect(await runWithSession(freshId(), call)).toContain('heard')
     })
-    expect(told).toEqual([seam.name.startsWith('undici') ? undefined : [200, false, 'a']])
+    expect(told).toEqual([integration.name.startsWith('undici') ? undefined : [200, false, 'a']])
   })
 })
 

@@ -2,10 +2,10 @@
 
 import { Session } from 'llm-affinity'
 import { describe, expect, it } from 'vitest'
+import { integrations } from '../support/integrations.ts'
 import { answer, freshId, listening } from '../support/outcomes.ts'
 import { rawServer } from '../support/raw-server.ts'
 import { recorder } from '../support/recorder.ts'
-import { seams } from '../support/seams.ts'
 
 const raw = await rawServer()
 const home = await recorder()
@@ -43,36 +43,46 @@ const words = [
   'x'.repeat(15_000),
 ]
 
-describe.each(seams)('$name', (seam) => {
+describe.each(integrations)('$name', (integration) => {
   it.each(backends)('a backend that is %s is none, and what was known before stays known', async (_what, lines) => {
     raw.script([SOUND], lines, lines, [SOUND])
-    await listening(seam, raw.origin, { session: new Session(freshId()) }, async ({ call, outcomes, results }) => {
-      expect(await call()).not.toBeUndefined()
-      for (let turn = 0; turn < 3; turn++) await call()
-      expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'hit'])
-      expect(outcomes.map(({ backend }) => backend)).toEqual(['a', undefined, undefined, 'a'])
-      expect(outcomes.map((outcome) => 'backend' in outcome)).toEqual([true, false, false, true])
-    })
+    await listening(
+      integration,
+      raw.origin,
+      { session: new Session(freshId()) },
+      async ({ call, outcomes, results }) => {
+        expect(await call()).not.toBeUndefined()
+        for (let turn = 0; turn < 3; turn++) await call()
+        expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'hit'])
+        expect(outcomes.map(({ backend }) => backend)).toEqual(['a', undefined, undefined, 'a'])
+        expect(outcomes.map((outcome) => 'backend' in outcome)).toEqual([true, false, false, true])
+      },
+    )
   })
 
   it('reads a name in whatever letter case it stands, in the answer and in the row', async () => {
     raw.script(['X-BACKEND: a', 'X-Tries: 1'])
     const evidence = { backend: 'X-Backend', retryHeaders: ['x-TRIES'] }
     const gateway = { name: 'shouting', headers: ['X-Session-Id'], evidence }
-    await listening(seam, raw.origin, { gateway, session: new Session(freshId()) }, async ({ call, outcomes }) => {
-      await call()
-      await call()
-      expect(outcomes).toMatchObject([
-        { result: 'unknown', backend: 'a', attempt: 2 },
-        { result: 'hit', backend: 'a', attempt: 2 },
-      ])
-    })
+    await listening(
+      integration,
+      raw.origin,
+      { gateway, session: new Session(freshId()) },
+      async ({ call, outcomes }) => {
+        await call()
+        await call()
+        expect(outcomes).toMatchObject([
+          { result: 'unknown', backend: 'a', attempt: 2 },
+          { result: 'hit', backend: 'a', attempt: 2 },
+        ])
+      },
+    )
   })
 
   it.each(['hit', 'miss', 'repin', 'disabled'])('knows the word %s', async (word) => {
     home.script(answer({ 'x-olla-sticky-session': word, 'x-olla-endpoint': 'a' }))
     await listening(
-      seam,
+      integration,
       home.origin,
       { gateway: 'olla', session: new Session(freshId()) },
       async ({ call, outcomes }) => {
@@ -85,7 +95,7 @@ describe.each(seams)('$name', (seam) => {
   it.each(words)('does not know the word %j, and compares nothing in its place', async (word) => {
     raw.script([`x-olla-sticky-session: ${word}`, 'x-olla-endpoint: a', 'x-olla-sticky-key-source: x,y'])
     await listening(
-      seam,
+      integration,
       raw.origin,
       { gateway: 'olla', session: new Session(freshId()) },
       async ({ call, outcomes }) => {
@@ -105,7 +115,7 @@ describe.each(seams)('$name', (seam) => {
       'x-echo: b',
     ])
     const gateway = { name: 'echo', headers: ['x-key'], evidence: { backend: 'x-echo', echo: 'x-key' } }
-    await listening(seam, raw.origin, { gateway, session }, async ({ call, outcomes, results }) => {
+    await listening(integration, raw.origin, { gateway, session }, async ({ call, outcomes, results }) => {
       for (let turn = 0; turn < 5; turn++) await call()
       expect(results()).toEqual(['unknown', 'unknown', 'unknown', 'hit', 'hit'])
       expect(outcomes.map(({ backend }) => backend)).toEqual(['b', undefined, undefined, 'b', 'b'])
@@ -115,10 +125,15 @@ describe.each(seams)('$name', (seam) => {
   it('counts no tries that are not numbers', async () => {
     const counts = ['x', '-1', '1.5', '1e3', '12345', '1, 1', '']
     raw.script(...counts.map((count) => [`x-fallback-attempts: ${count}`]), ['x-fallback-attempts: 9999'])
-    await listening(seam, raw.origin, { gateway: 'freellmapi', session: new Session(freshId()) }, async (heard) => {
-      for (let turn = 0; turn <= counts.length; turn++) await heard.call()
-      expect(heard.outcomes.map(({ attempt }) => attempt)).toEqual([...counts.map(() => undefined), 10_000])
-    })
+    await listening(
+      integration,
+      raw.origin,
+      { gateway: 'freellmapi', session: new Session(freshId()) },
+      async (heard) => {
+        for (let turn = 0; turn <= counts.length; turn++) await heard.call()
+        expect(heard.outcomes.map(({ attempt }) => attempt)).toEqual([...counts.map(() => undefined), 10_000])
+      },
+    )
   })
 
   it('counts no tries where one of several counts is not a number', async () => {
@@ -130,10 +145,15 @@ describe.each(seams)('$name', (seam) => {
       ['x-retries: 2', 'x-fallbacks: 1'],
       ['x-retries: 2'],
     )
-    await listening(seam, raw.origin, { gateway, session: new Session(freshId()) }, async ({ call, outcomes }) => {
-      for (let turn = 0; turn < 4; turn++) await call()
-      expect(outcomes.map(({ attempt }) => attempt)).toEqual([undefined, undefined, 4, 3])
-    })
+    await listening(
+      integration,
+      raw.origin,
+      { gateway, session: new Session(freshId()) },
+      async ({ call, outcomes }) => {
+        for (let turn = 0; turn < 4; turn++) await call()
+        expect(outcomes.map(({ attempt }) => attempt)).toEqual([undefined, undefined, 4, 3])
+      },
+    )
   })
 
   it('compares the part of a header that a row names, and no part of two', async () => {
@@ -146,13 +166,18 @@ describe.each(seams)('$name', (seam) => {
       trace('1-3-a, 1-3-a'),
       trace('1-4-g'),
     )
-    await listening(seam, raw.origin, { gateway: 'cliproxyapi', session: new Session(freshId()) }, async (heard) => {
-      const model = seam.seesBody
-      for (let turn = 0; turn < 6; turn++) await heard.call()
-      expect(heard.outcomes.map(({ backend }) => backend)).toEqual(['3', '3', '4', undefined, undefined, '4'])
-      expect(heard.results()).toEqual(
-        model ? ['unknown', 'hit', 'moved', 'unknown', 'unknown', 'hit'] : Array(6).fill('unknown'),
-      )
-    })
+    await listening(
+      integration,
+      raw.origin,
+      { gateway: 'cliproxyapi', session: new Session(freshId()) },
+      async (heard) => {
+        const model = integration.seesBody
+        for (let turn = 0; turn < 6; turn++) await heard.call()
+        expect(heard.outcomes.map(({ backend }) => backend)).toEqual(['3', '3', '4', undefined, undefined, '4'])
+        expect(heard.results()).toEqual(
+          model ? ['unknown', 'hit', 'moved', 'unknown', 'unknown', 'hit'] : Array(6).fill('unknown'),
+        )
+      },
+    )
   })
 })

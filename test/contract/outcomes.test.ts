@@ -1,9 +1,9 @@
 import { currentSession, type Evidence, runWithoutSession, runWithSession, Session } from 'llm-affinity'
 import { redirectTo } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
+import { integrations } from '../support/integrations.ts'
 import { answer, freshId, from, listening } from '../support/outcomes.ts'
 import { recorder } from '../support/recorder.ts'
-import { seams } from '../support/seams.ts'
 import { keysAt } from '../support/wire.ts'
 
 const home = await recorder()
@@ -13,11 +13,11 @@ const foreign = await recorder()
 const back = (): string => `${home.origin}/back`
 const hit = { 'x-olla-sticky-session': 'hit', 'x-olla-endpoint': 'gpu-1', 'x-olla-sticky-key-source': 'header' }
 
-describe.each(seams)('$name', (seam) => {
+describe.each(integrations)('$name', (integration) => {
   it('tells of an answer once, before the caller has it, and what it says', async () => {
     const session = new Session(freshId())
     home.script(answer({ ...hit, 'x-olla-session-id': session.key }))
-    await listening(seam, home.origin, { gateway: 'olla' }, async ({ call, outcomes }) => {
+    await listening(integration, home.origin, { gateway: 'olla' }, async ({ call, outcomes }) => {
       const told = session.run(() => call()).then(() => [...outcomes])
       expect(await told).toEqual([
         {
@@ -39,7 +39,7 @@ describe.each(seams)('$name', (seam) => {
   it('counts the tries of the gateway itself', async () => {
     const tries = { 'x-litellm-attempted-retries': '2', 'x-litellm-attempted-fallbacks': '1' }
     home.script(answer(tries), answer({ 'x-litellm-attempted-retries': '0' }), answer({}))
-    await listening(seam, home.origin, { gateway: 'litellm' }, async ({ call, outcomes }) => {
+    await listening(integration, home.origin, { gateway: 'litellm' }, async ({ call, outcomes }) => {
       for (let turn = 0; turn < 3; turn++) await runWithSession(freshId(), call)
       expect(outcomes.map(({ attempt }) => attempt)).toEqual([4, 1, undefined])
     })
@@ -48,7 +48,7 @@ describe.each(seams)('$name', (seam) => {
   it('counts the try of an error among the failures, and that of a success after them', async () => {
     const tries = (count: string, status: number) => answer({ 'x-fallback-attempts': count }, status)
     home.script(tries('3', 404), tries('3', 200), tries('0', 200), tries('0', 400), answer({}, 404))
-    await listening(seam, home.origin, { gateway: 'freellmapi' }, async ({ call, outcomes }) => {
+    await listening(integration, home.origin, { gateway: 'freellmapi' }, async ({ call, outcomes }) => {
       for (let turn = 0; turn < 5; turn++) await runWithSession(freshId(), call)
       expect(outcomes.map(({ attempt }) => attempt)).toEqual([3, 4, 1, undefined, undefined])
     })
@@ -56,7 +56,7 @@ describe.each(seams)('$name', (seam) => {
 
   it('tells of a failure too', async () => {
     home.script(answer({ 'x-backend': 'a' }, 404))
-    await listening(seam, home.origin, {}, async ({ call, outcomes }) => {
+    await listening(integration, home.origin, {}, async ({ call, outcomes }) => {
       await runWithSession(freshId(), call)
       expect(outcomes).toMatchObject([{ status: 404, backend: 'a', result: 'unknown' }])
     })
@@ -65,7 +65,7 @@ describe.each(seams)('$name', (seam) => {
   it('tells nothing of calls that were not stamped', async () => {
     home.script(from('a', 'a', 'a'))
     const session = new Session(freshId())
-    await listening(seam, home.origin, {}, async ({ call, outcomes }) => {
+    await listening(integration, home.origin, {}, async ({ call, outcomes }) => {
       await call()
       await session.run(() => runWithoutSession(call))
       await session.run(() => call({ headers: { 'x-session-id': 'mine' } }))
@@ -77,7 +77,7 @@ describe.each(seams)('$name', (seam) => {
 
   it('tells nothing of calls to other origins', async () => {
     home.script(from('a'))
-    await listening(seam, home.origin, { origins: foreign.origin }, async ({ call, outcomes }) => {
+    await listening(integration, home.origin, { origins: foreign.origin }, async ({ call, outcomes }) => {
       await runWithSession(freshId(), call)
       expect(outcomes).toEqual([])
     })
@@ -88,7 +88,7 @@ describe.each(seams)('$name', (seam) => {
     const session = new Session(freshId())
     home.script(answer({ 'x-b': 'a' }))
     const gateway = { name: 'strict', headers: ['x-needed'], requiresKey: true, evidence: { backend: 'x-b' } }
-    await listening(seam, home.origin, { gateway }, async ({ call, outcomes }) => {
+    await listening(integration, home.origin, { gateway }, async ({ call, outcomes }) => {
       await session.run(() => runWithoutSession(call))
       expect(outcomes.map((outcome) => outcome.session.key)).toEqual([session.lane('side-call').key])
       expect(session.lastOutcome).toBeUndefined()
@@ -99,7 +99,7 @@ describe.each(seams)('$name', (seam) => {
     const [session, silent] = [new Session(freshId()), new Session(freshId())]
     home.script(from('a', 'b'), answer({}), from('c'))
     const bare = { onOutcome: undefined as never }
-    await listening(seam, home.origin, { ...bare, session }, async ({ call }) => {
+    await listening(integration, home.origin, { ...bare, session }, async ({ call }) => {
       await call()
       expect(session.lastOutcome).toMatchObject({ result: 'unknown', backend: 'a' })
       await call()
@@ -110,9 +110,9 @@ describe.each(seams)('$name', (seam) => {
       // Nothing that a copy or a serialiser would take along.
       expect(Reflect.ownKeys({ ...session })).toEqual(Reflect.ownKeys({ ...new Session(freshId()) }))
     })
-    await listening(seam, home.origin, { ...bare, session: silent, gateway: 'bifrost' }, ({ call }) => call())
+    await listening(integration, home.origin, { ...bare, session: silent, gateway: 'bifrost' }, ({ call }) => call())
     expect(silent.lastOutcome).toBeUndefined()
-    await listening(seam, home.origin, { session: silent, gateway: 'bifrost' }, async ({ call, outcomes }) => {
+    await listening(integration, home.origin, { session: silent, gateway: 'bifrost' }, async ({ call, outcomes }) => {
       await call()
       expect(outcomes).toEqual([
         { session: silent, gateway: 'bifrost', origin: home.origin, status: 200, result: 'unknown' },
@@ -131,7 +131,7 @@ describe.each(seams)('$name', (seam) => {
       home.script(answer({ 'x-word': 'yes', 'x-who': 'a' }))
       const gateway = { name: 'terse', headers: ['x-key'], evidence }
       const silent = { gateway, session, onOutcome: undefined as never }
-      await listening(seam, home.origin, silent, ({ call }) => call())
+      await listening(integration, home.origin, silent, ({ call }) => call())
       expect(session.lastOutcome).toEqual({ session, gateway: 'terse', origin: home.origin, status: 200, ...said })
     },
   )
@@ -140,7 +140,7 @@ describe.each(seams)('$name', (seam) => {
     const scopes: (Session | undefined)[] = []
     const onOutcome = (): void => void scopes.push(currentSession())
     const sessions = Array.from({ length: 20 }, () => new Session(freshId()))
-    await listening(seam, home.origin, { onOutcome }, async ({ call }) => {
+    await listening(integration, home.origin, { onOutcome }, async ({ call }) => {
       for (const session of sessions) await session.run(() => call())
       await Promise.all(sessions.map((session) => session.run(() => call())))
     })
@@ -159,9 +159,9 @@ describe.each(seams)('$name', (seam) => {
       () => new Promise(() => {}),
     ]
     const onOutcome = (): unknown => faults[calls++ % faults.length]?.()
-    const bare = seam.connect(home.origin, null)
+    const bare = integration.connect(home.origin, null)
     const expected = await bare.call().finally(() => bare.close())
-    const it = seam.connect(home.origin, { session, onOutcome: onOutcome as () => void })
+    const it = integration.connect(home.origin, { session, onOutcome: onOutcome as () => void })
     for (let i = 0; i < 6; i++) expect((await it.call()).length).toBe(expected.length)
     await it.close()
     expect(calls).toBe(6)
@@ -180,10 +180,10 @@ describe.each(seams)('$name', (seam) => {
       return chunks.every((chunk) => chunk instanceof Uint8Array) ? [Buffer.concat(chunks).toString()] : chunks
     }
     home.script(step, step)
-    const bare = seam.connect(home.origin, null)
+    const bare = integration.connect(home.origin, null)
     const expected = await read(await bare.stream?.()).finally(() => bare.close())
     let heard = 0
-    const it = seam.connect(home.origin, { onOutcome: () => void heard++ })
+    const it = integration.connect(home.origin, { onOutcome: () => void heard++ })
     const stream = await runWithSession(freshId(), () => it.stream?.())
     expect(heard).toBe(1)
     expect(await read(stream).finally(() => it.close())).toEqual(expected)
@@ -191,40 +191,43 @@ describe.each(seams)('$name', (seam) => {
     expect(JSON.stringify(expected)).toContain('ä €')
   })
 
-  if (seam.retries)
-    it(seam.seesAttempts ? 'tells of every attempt' : 'tells of the last attempt, which alone comes by', async () => {
-      const session = new Session(freshId())
-      home.script(
-        answer({ 'x-olla-sticky-session': 'miss' }, 500),
-        { reset: true },
-        answer({ 'x-olla-sticky-session': 'repin', 'retry-after': '0' }, 429),
-        answer({ 'x-olla-sticky-session': 'hit' }),
-      )
-      // Two attempts after the first are what some SDKs make.
-      const one = { gateway: 'olla' as const, session }
-      await listening(seam, home.origin, one, async ({ call, outcomes }) => {
-        while (home.requests.length < 4) await call()
-        const told = outcomes.map(({ status, result }) => `${status} ${result}`)
-        expect(told).toEqual(seam.seesAttempts ? ['500 miss', '429 repin', '200 hit'] : ['200 hit'])
-        expect(session.lastOutcome).toBe(outcomes.at(-1))
-      })
-      expect(home.requests).toHaveLength(4)
-    })
+  if (integration.retries)
+    it(
+      integration.seesAttempts ? 'tells of every attempt' : 'tells of the last attempt, which alone comes by',
+      async () => {
+        const session = new Session(freshId())
+        home.script(
+          answer({ 'x-olla-sticky-session': 'miss' }, 500),
+          { reset: true },
+          answer({ 'x-olla-sticky-session': 'repin', 'retry-after': '0' }, 429),
+          answer({ 'x-olla-sticky-session': 'hit' }),
+        )
+        // Two attempts after the first are what some SDKs make.
+        const one = { gateway: 'olla' as const, session }
+        await listening(integration, home.origin, one, async ({ call, outcomes }) => {
+          while (home.requests.length < 4) await call()
+          const told = outcomes.map(({ status, result }) => `${status} ${result}`)
+          expect(told).toEqual(integration.seesAttempts ? ['500 miss', '429 repin', '200 hit'] : ['200 hit'])
+          expect(session.lastOutcome).toBe(outcomes.at(-1))
+        })
+        expect(home.requests).toHaveLength(4)
+      },
+    )
 
-  if (!seam.redirects)
+  if (!integration.redirects)
     it('tells nothing of a redirect that nobody follows', async () => {
       home.script(answer({ 'x-backend': 'a', location: '/back' }, 307))
-      await listening(seam, home.origin, {}, async ({ call, outcomes }) => {
+      await listening(integration, home.origin, {}, async ({ call, outcomes }) => {
         await runWithSession(freshId(), call)
         expect(outcomes).toEqual([])
       })
       expect(home.requests).toHaveLength(1)
     })
 
-  if (seam.redirects) {
+  if (integration.redirects) {
     it.each([301, 302, 303, 307, 308])('tells of the answer behind a %d, and not of the redirect', async (status) => {
       home.script(answer({ 'x-backend': 'a', location: back() }, status), from('b'))
-      await listening(seam, home.origin, {}, async ({ call, outcomes }) => {
+      await listening(integration, home.origin, {}, async ({ call, outcomes }) => {
         await runWithSession(freshId(), call)
         expect(outcomes).toMatchObject([{ status: 200, backend: 'b', origin: home.origin }])
       })
@@ -235,7 +238,7 @@ describe.each(seams)('$name', (seam) => {
       const session = new Session(freshId())
       home.script(redirectTo(`${foreign.origin}/away`))
       foreign.script(from('stranger'))
-      await listening(seam, home.origin, { session }, async ({ call, outcomes }) => {
+      await listening(integration, home.origin, { session }, async ({ call, outcomes }) => {
         await call()
         expect(outcomes).toEqual([])
       })
@@ -251,7 +254,7 @@ describe.each(seams)('$name', (seam) => {
       home.script(Array.from({ length: hops }, () => redirectTo('/on')))
       home.script(redirectTo(`${foreign.origin}/away`), from('a'))
       foreign.script(redirectTo(back()))
-      await listening(seam, home.origin, { session }, async ({ call, outcomes }) => {
+      await listening(integration, home.origin, { session }, async ({ call, outcomes }) => {
         await call()
         expect(outcomes).toMatchObject([{ backend: 'a', origin: home.origin }])
       })

@@ -4,18 +4,18 @@ import { redirectTo } from 'llm-affinity-testkit'
 import * as undici8 from 'undici'
 import * as undici7 from 'undici7'
 import { describe, expect, it } from 'vitest'
+import { integrations } from '../support/integrations.ts'
 import { recorder } from '../support/recorder.ts'
-import { seams } from '../support/seams.ts'
 import { keysAt } from '../support/wire.ts'
 
 const home = await recorder()
 const foreign = await recorder()
 const COUNT = 40
 
-describe.each(seams.filter((seam) => seam.redirects))('$name', (seam) => {
+describe.each(integrations.filter((integration) => integration.redirects))('$name', (integration) => {
   it('sends no key to another origin when many calls of one session are redirected there at once', async () => {
     home.script(Array.from({ length: COUNT }, () => redirectTo(`${foreign.origin}/away`)))
-    const connection = seam.connect(home.origin, {})
+    const connection = integration.connect(home.origin, {})
     const calls = Array.from({ length: COUNT }, () => runWithSession('conversation-42', () => connection.call()))
     // What stands at the end is no answer that an SDK understands.
     await Promise.allSettled(calls)

@@ -1,8 +1,8 @@
 import { runWithSession } from 'llm-affinity'
 import type { RecordedRequest } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
+import { type Connection, integrations } from '../support/integrations.ts'
 import { recorder } from '../support/recorder.ts'
-import { type Connection, seams } from '../support/seams.ts'
 import { keysAt, NAMES } from '../support/wire.ts'
 
 const STATUSES = [301, 302, 303, 307, 308]
@@ -30,25 +30,25 @@ function shape(request: RecordedRequest): unknown {
   }
 }
 
-describe.each(seams.filter((seam) => seam.redirects))('$name', (seam) => {
+describe.each(integrations.filter((integration) => integration.redirects))('$name', (integration) => {
   describe.each(STATUSES)('a %d', (status) => {
     it('to the same origin is stamped again', async () => {
       home.script({ status, headers: { location: '/elsewhere' } })
-      await called(seam.connect(home.origin, {}))
+      await called(integration.connect(home.origin, {}))
       expect(home.requests.map(({ path }) => path).at(-1)).toBe('/elsewhere')
       expect(keysAt(home)).toEqual(['conversation-42', 'conversation-42'])
     })
 
     it('to another origin takes nothing of ours along', async () => {
       home.script({ status, headers: { location: `${foreign.origin}/elsewhere` } })
-      await called(seam.connect(home.origin, {}))
+      await called(integration.connect(home.origin, {}))
       expect(keysAt(home)).toEqual(['conversation-42'])
       expect(keysAt(foreign)).toEqual([undefined])
     })
 
     it('to another origin that is named too is stamped again', async () => {
       home.script({ status, headers: { location: `${foreign.origin}/elsewhere` } })
-      await called(seam.connect(home.origin, { origins: [home.origin, foreign.origin] }))
+      await called(integration.connect(home.origin, { origins: [home.origin, foreign.origin] }))
       expect(keysAt(home)).toEqual(['conversation-42'])
       expect(keysAt(foreign)).toEqual(['conversation-42'])
     })
@@ -57,12 +57,12 @@ describe.each(seams.filter((seam) => seam.redirects))('$name', (seam) => {
       const there = `${foreign.origin}/elsewhere`
       const hops = [{ location: '/again' }, { location: there }].map((headers) => ({ status, headers }))
       home.script(...hops)
-      await called(seam.connect(home.origin, null))
+      await called(integration.connect(home.origin, null))
       const expected = [...home.requests, ...foreign.requests].map(shape)
       home.clear()
       foreign.clear()
       home.script(...hops)
-      await called(seam.connect(home.origin, {}))
+      await called(integration.connect(home.origin, {}))
       expect([...home.requests, ...foreign.requests].map(shape)).toEqual(expected)
       expect(expected).toHaveLength(3)
     })
@@ -74,7 +74,7 @@ describe.each(seams.filter((seam) => seam.redirects))('$name', (seam) => {
       { status: 307, headers: { location: `${home.origin}/back` } },
     )
     home.script({ status: 307, headers: { location: `${foreign.origin}/away` } })
-    await called(seam.connect(home.origin, {}))
+    await called(integration.connect(home.origin, {}))
     expect(foreign.requests.map(({ path }) => path)).toEqual(['/away', '/on'])
     expect(home.requests.map(({ path }) => path).at(-1)).toBe('/back')
     expect(keysAt(foreign)).toEqual([undefined, undefined])
@@ -86,13 +86,13 @@ describe.each(seams.filter((seam) => seam.redirects))('$name', (seam) => {
       // More than all retries of all attempts can follow.
       home.script(...Array.from({ length: 1000 }, (_, i) => ({ status: 307, headers: { location: `/${i}` } })))
     loop()
-    const bare = seam.connect(home.origin, null)
+    const bare = integration.connect(home.origin, null)
     const expected = await bare.call().catch((error: Error) => error.constructor.name)
     await bare.close()
     const hops = home.requests.length
     home.clear()
     loop()
-    const it = seam.connect(home.origin, {})
+    const it = integration.connect(home.origin, {})
     const got = await runWithSession('conversation-42', () => it.call().catch((error: Error) => error.constructor.name))
     await it.close()
     expect(got).toEqual(expected)

@@ -1,7 +1,7 @@
 import { currentSession, runWithoutSession, runWithSession, Session } from 'llm-affinity'
 import { type Recorder, startRecorder } from 'llm-affinity-testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type Connection, seams } from '../support/seams.ts'
+import { type Connection, integrations } from '../support/integrations.ts'
 import { keyOn } from '../support/wire.ts'
 
 const CALLS = 100_000
@@ -47,9 +47,9 @@ it('carries 100,000 interleaved calls with no wrong and no missing key: retries,
   timeout: 600_000,
 }, async () => {
   const connections = names.map((name) => {
-    const seam = seams.find((each) => each.name === name)
-    if (seam === undefined) throw new Error(`a seam called ${name}`)
-    return seam.connect(server.origin, {})
+    const integration = integrations.find((each) => each.name === name)
+    if (integration === undefined) throw new Error(`a integration called ${name}`)
+    return integration.connect(server.origin, {})
   })
   const random = lcg(42)
   const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T

@@ -1,7 +1,7 @@
 import { runWithoutSession, runWithSession, Session } from 'llm-affinity'
 import { describe, expect, it } from 'vitest'
+import { type Connection, integrations } from '../support/integrations.ts'
 import { recorder } from '../support/recorder.ts'
-import { type Connection, seams } from '../support/seams.ts'
 import { keysAt, NAMES } from '../support/wire.ts'
 
 const server = await recorder()
@@ -14,30 +14,30 @@ async function connected(connection: Connection, use: () => Promise<unknown>): P
   }
 }
 
-describe.each(seams)('$name', (seam) => {
+describe.each(integrations)('$name', (integration) => {
   it('stamps every name of the gateway with the key of the session in scope', async () => {
-    const it = seam.connect(server.origin, {})
+    const it = integration.connect(server.origin, {})
     await connected(it, () => runWithSession('conversation-42', () => it.call()))
     expect(keysAt(server)).toEqual(['conversation-42'])
   })
 
   it('stamps what the named gateway reads, and no other name', async () => {
-    const it = seam.connect(server.origin, { gateway: 'olla' })
+    const it = integration.connect(server.origin, { gateway: 'olla' })
     await connected(it, () => runWithSession('conversation-42', () => it.call()))
     expect(server.requests[0]?.header('x-olla-session-id')).toBe('conversation-42')
     expect(keysAt(server)).toEqual([undefined])
   })
 
   it('is silent without a session', async () => {
-    const it = seam.connect(server.origin, {})
+    const it = integration.connect(server.origin, {})
     await connected(it, () => it.call())
     expect(keysAt(server)).toEqual([undefined])
   })
 
   it('sends byte for byte what the bare stack sends, but for the names of the gateway', async () => {
-    const bare = seam.connect(server.origin, null)
+    const bare = integration.connect(server.origin, null)
     await connected(bare, () => bare.call())
-    const it = seam.connect(server.origin, {})
+    const it = integration.connect(server.origin, {})
     await connected(it, async () => {
       await it.call()
       await runWithSession('conversation-42', () => it.call())
@@ -59,7 +59,7 @@ describe.each(seams)('$name', (seam) => {
   it.each([['x-session-id'], ['X-Session-Id'], ['X-SESSION-ID'], ['x-litellm-session-id'], ['X-LiteLLM-Session-Id']])(
     'adds nothing where the caller has set %s in the call',
     async (name) => {
-      const it = seam.connect(server.origin, {})
+      const it = integration.connect(server.origin, {})
       await connected(it, () => runWithSession('conversation-42', () => it.call({ headers: { [name]: 'mine' } })))
       const [request] = server.requests
       expect(NAMES.map((known) => request?.header(known))).toEqual(
@@ -68,17 +68,17 @@ describe.each(seams)('$name', (seam) => {
     },
   )
 
-  if (seam.defaults)
+  if (integration.defaults)
     it('adds nothing where the caller has set a default header', async () => {
-      const it = seam.defaults?.(server.origin, { 'X-Session-Id': 'mine' })
-      if (it === undefined) throw new Error('a seam with defaults')
+      const it = integration.defaults?.(server.origin, { 'X-Session-Id': 'mine' })
+      if (it === undefined) throw new Error('a integration with defaults')
       await connected(it, () => runWithSession('conversation-42', () => it.call()))
       expect(server.requests[0]?.header('x-session-id')).toBe('mine')
       expect(server.requests[0]?.header('x-litellm-session-id')).toBeUndefined()
     })
 
   it('lets a bound session win over the ambient one', async () => {
-    const it = seam.connect(server.origin, { session: new Session('bound-session') })
+    const it = integration.connect(server.origin, { session: new Session('bound-session') })
     await connected(it, async () => {
       await it.call()
       await runWithSession('conversation-42', () => it.call())
@@ -87,7 +87,7 @@ describe.each(seams)('$name', (seam) => {
   })
 
   it('counts the innermost of nested scopes, and the outer one again after it', async () => {
-    const it = seam.connect(server.origin, {})
+    const it = integration.connect(server.origin, {})
     await connected(it, () =>
       runWithSession('outer-session', async () => {
         await it.call()
@@ -99,16 +99,18 @@ describe.each(seams)('$name', (seam) => {
   })
 
   it('pins nothing inside runWithoutSession, bound or not', async () => {
-    const it = seam.connect(server.origin, {})
+    const it = integration.connect(server.origin, {})
     await connected(it, () => runWithSession('conversation-42', () => runWithoutSession(() => it.call())))
-    const bound = seam.connect(server.origin, { session: new Session('bound-session') })
+    const bound = integration.connect(server.origin, { session: new Session('bound-session') })
     await connected(bound, () => runWithoutSession(() => bound.call()))
     expect(keysAt(server)).toEqual([undefined, undefined])
   })
 
   it('gives a sidecar a lane of its own where the gateway refuses calls without a key', async () => {
     const session = new Session('conversation-42')
-    const it = seam.connect(server.origin, { gateway: { name: 'strict', headers: ['x-needed'], requiresKey: true } })
+    const it = integration.connect(server.origin, {
+      gateway: { name: 'strict', headers: ['x-needed'], requiresKey: true },
+    })
     await connected(it, async () => {
       await session.run(() => it.call())
       await session.run(() => runWithoutSession(() => it.call()))
@@ -125,7 +127,7 @@ describe.each(seams)('$name', (seam) => {
 
   it('stamps lanes, children and forks with keys of their own, and a fork of the cache with the same', async () => {
     const session = new Session('conversation-42')
-    const it = seam.connect(server.origin, {})
+    const it = integration.connect(server.origin, {})
     const speakers = [session, session.lane('titles'), session.child('search'), session.child(), session.fork()]
     await connected(it, async () => {
       for (const speaker of speakers) await speaker.run(() => it.call())
@@ -138,7 +140,7 @@ describe.each(seams)('$name', (seam) => {
 
   it('stamps the new key after a repin', async () => {
     const session = new Session('conversation-42')
-    const it = seam.connect(server.origin, { session })
+    const it = integration.connect(server.origin, { session })
     await connected(it, async () => {
       await it.call()
       session.repin()
@@ -151,7 +153,7 @@ describe.each(seams)('$name', (seam) => {
   })
 
   it('hashes an id that is not safe on the wire, and pins nothing for an empty one', async () => {
-    const it = seam.connect(server.origin, {})
+    const it = integration.connect(server.origin, {})
     await connected(it, async () => {
       await runWithSession('a “quoted”\r\nid', () => it.call())
       await runWithSession('', () => it.call())
@@ -162,14 +164,14 @@ describe.each(seams)('$name', (seam) => {
   })
 
   it('leaves origins alone that were not named', async () => {
-    const it = seam.connect(server.origin, { origins: 'http://127.0.0.1:9' })
+    const it = integration.connect(server.origin, { origins: 'http://127.0.0.1:9' })
     await connected(it, () => runWithSession('conversation-42', () => it.call()))
     expect(keysAt(server)).toEqual([undefined])
   })
 
-  if (seam.retries)
+  if (integration.retries)
     it('carries the session on every attempt', async () => {
-      const it = seam.connect(server.origin, {})
+      const it = integration.connect(server.origin, {})
       await connected(it, async () => {
         server.script({ status: 500 }, { status: 429, headers: { 'retry-after': '0' } })
         await runWithSession('conversation-42', () => it.call())
@@ -185,9 +187,9 @@ describe.each(seams)('$name', (seam) => {
       ])
     })
 
-  if (seam.retries)
+  if (integration.retries)
     it('stays silent on every attempt without a session, on a socket that a session opened', async () => {
-      const it = seam.connect(server.origin, {})
+      const it = integration.connect(server.origin, {})
       await connected(it, async () => {
         await runWithSession('conversation-42', () => it.call())
         server.script({ status: 500 }, { status: 500 })
@@ -197,7 +199,7 @@ describe.each(seams)('$name', (seam) => {
     })
 
   it('stamps a stream whose body is read outside the scope', async () => {
-    const it = seam.connect(server.origin, {})
+    const it = integration.connect(server.origin, {})
     await connected(it, async () => {
       const stream = await runWithSession('conversation-42', () => it.stream?.())
       if (stream === undefined) throw new Error('a stream')
@@ -210,7 +212,7 @@ describe.each(seams)('$name', (seam) => {
   })
 
   it('keeps 200 interleaved conversations apart on one client', async () => {
-    const it = seam.connect(server.origin, {})
+    const it = integration.connect(server.origin, {})
     const ids = Array.from({ length: 200 }, (_, i) => `conversation-${i}`)
     await connected(it, () => Promise.all(ids.map((id) => runWithSession(id, () => it.call({ content: id })))))
     expect(server.requests).toHaveLength(ids.length)
@@ -218,9 +220,9 @@ describe.each(seams)('$name', (seam) => {
     expect(new Set(keysAt(server)).size).toBe(ids.length)
   })
 
-  if (seam.retries)
+  if (integration.retries)
     it('keeps 200 interleaved conversations apart while 60 of their attempts fail', async () => {
-      const it = seam.connect(server.origin, {})
+      const it = integration.connect(server.origin, {})
       const ids = Array.from({ length: 200 }, (_, i) => `conversation-${i}`)
       await connected(it, async () => {
         await Promise.all(ids.slice(0, 4).map((id) => runWithSession(id, () => it.call({ content: id }))))

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { AffinityOptions, Outcome } from 'llm-affinity'
 import type { Step } from 'llm-affinity-testkit'
-import type { CallOptions, Seam } from './seams.ts'
+import type { CallOptions, Integration } from './integrations.ts'
 
 /** One body that every SDK here takes for an answer. */
 export const ANSWER: string = JSON.stringify({ choices: [{ message: { content: 'heard' } }], content: [] })
@@ -21,7 +21,7 @@ export function freshId(): string {
   return `conversation-${randomUUID()}`
 }
 
-/** A connection through a seam, and what its listener has heard so far. */
+/** A connection through a integration, and what its listener has heard so far. */
 export interface Listening {
   readonly outcomes: Outcome[]
   readonly results: () => string[]
@@ -30,13 +30,13 @@ export interface Listening {
 }
 
 export async function listening<T>(
-  seam: Seam,
+  integration: Integration,
   origin: string,
   affinity: AffinityOptions,
   use: (listening: Listening) => Promise<T>,
 ): Promise<T> {
   const outcomes: Outcome[] = []
-  const connection = seam.connect(origin, { onOutcome: (outcome) => void outcomes.push(outcome), ...affinity })
+  const connection = integration.connect(origin, { onOutcome: (outcome) => void outcomes.push(outcome), ...affinity })
   try {
     return await use({
       outcomes,

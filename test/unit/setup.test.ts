@@ -117,7 +117,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
       () => affinityFetch({ origin: 'http://a' } as never),
       /options to be among `gateway`, `origins`, `session`, `onOutcome`, `fetch`, got "origin"/,
     ],
-    ['an option of another seam', () => withAffinity(client, { fetch } as never), /got "fetch"/],
+    ['an option of another integration', () => withAffinity(client, { fetch } as never), /got "fetch"/],
     [
       'an option of a session that is none',
       () => new Session('a', { tenant: 'b' } as never),

@@ -1,5 +1,5 @@
 export type { Agreement, BackendIdentifier, Trust } from './analysis/backend-identifier.js'
-export type { CacheReading } from './analysis/cache-steps.js'
+export type { CacheReading, CacheStep } from './analysis/cache-steps.js'
 export type { ArmEvidence, Evidence, Share } from './analysis/evidence.js'
 export type { Figures } from './analysis/figures.js'
 export type { Findings, Probes } from './analysis/findings.js'

@@ -2,7 +2,7 @@
 // call with two more headers in it, in the same form.
 
 import { affinityFetch, runWithSession } from 'llm-affinity'
-import type { Experiment } from '../pairs.ts'
+import { againstByHand, type Experiment } from '../pairs.ts'
 import { type ByHand, type Conversation, checkArms, handWritten, inFlight, startServer } from './shared.ts'
 
 type Form = (url: string, extra?: ByHand) => [input: string | Request, init?: RequestInit]
@@ -32,10 +32,7 @@ async function fetching(name: string, form: Form): Promise<Experiment> {
   await checkArms(arms, { 'by hand': 'key', ours: 'key', again: 'key' }, server.seen)
   return {
     arms,
-    figures: [
-      { name, of: 'ours', to: 'by hand' },
-      { name: `${name}-noise`, of: 'again', to: 'by hand' },
-    ],
+    figures: againstByHand(name),
     close: server.close,
   }
 }

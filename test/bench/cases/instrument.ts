@@ -3,7 +3,7 @@
 
 import { runWithSession } from 'llm-affinity'
 import { instrument } from 'llm-affinity/instrument'
-import type { Arm, Experiment } from '../pairs.ts'
+import { type Arm, againstByHand, type Experiment } from '../pairs.ts'
 import { type ByHand, checkArms, handWritten, inFlight, startServer } from './shared.ts'
 import { posting } from './undici.ts'
 
@@ -36,10 +36,7 @@ async function instrumented(name: string, postTo: (origin: string) => Post): Pro
   await checkArms(arms, { 'by hand': 'key', ours: 'key', again: 'key' }, server.seen)
   return {
     arms,
-    figures: [
-      { name, of: 'ours', to: 'by hand' },
-      { name: `${name}-noise`, of: 'again', to: 'by hand' },
-    ],
+    figures: againstByHand(name),
     close: async () => {
       undo()
       await server.close()

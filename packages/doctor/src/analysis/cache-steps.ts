@@ -3,7 +3,7 @@ import { conversationsOf } from './conversations.js'
 import { lineages, TEMPLATE_SLACK } from './lineage.js'
 
 /** A later turn whose answer reported cached tokens. */
-interface CacheStep {
+export interface CacheStep {
   readonly call: Call
   /** The call of the turn before. */
   readonly before: Call

@@ -1,7 +1,7 @@
 import type { Gateway } from './gateway.js'
 import { gateways } from './table.js'
 
-/** The known gateway that lives at a host, which is in lower case. */
+/** The known gateway at a host, which must be in lower case. */
 export function gatewayAt(host: string): Gateway | undefined {
   const isHost = (known: string): boolean => {
     const [start = '', end] = known.split('*')

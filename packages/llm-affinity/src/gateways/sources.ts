@@ -1,17 +1,16 @@
-// Where each row of gateways.ts comes from, and how sure it is. Read by the docs and the tests; nothing of the package
-// imports it, so it is in no bundle.
+// The source of each entry in table.ts, and how it was checked. Only the docs and the tests read it, so it is not bundled.
 
 import type { GatewayName } from './table.js'
 
-/** What stands behind a row. */
+/** What an entry is based on. */
 export interface Source {
-  /** `run`: our tests run the real program. `source`: read in its source. `docs`: in its makers' words. `clients`: in other clients only. */
+  /** `run`: tests run the real program. `source`: its source was read. `docs`: its documentation. `clients`: other clients only. */
   readonly sure: 'run' | 'source' | 'docs' | 'clients'
   /** Repositories with a path, or pages. */
   readonly from: readonly string[]
-  /** What a `hit` rests on. Absent: no answer names a backend, and every outcome is `unknown`. */
+  /** What a `hit` proves. Absent: answers do not name the backend, and every outcome is `unknown`. */
   readonly hit?: string
-  /** Who sends a call elsewhere when the pinned backend cannot take it; `operator` where its config decides. */
+  /** What sends a call to another backend when the pinned one cannot take it; `operator` if its configuration decides. */
   readonly failover: 'gateway' | 'provider' | 'operator'
 }
 
@@ -68,7 +67,7 @@ export const sources: Readonly<Record<GatewayName, Source>> = {
   freellmapi: {
     sure: 'source',
     from: ['tashfeenahmed/freellmapi: server/src/routes/proxy.ts'],
-    hit: 'nothing, so there is none: the same provider and model may be another account or endpoint',
+    hit: 'nothing, so no outcome is a `hit`: the same provider and model may be another account or endpoint',
     failover: 'gateway',
   },
   generic: {
@@ -108,7 +107,7 @@ export const sources: Readonly<Record<GatewayName, Source>> = {
     hit: ADDRESS,
     failover: 'gateway',
   },
-  none: { sure: 'docs', from: ['no key was found in what their makers say'], failover: 'provider' },
+  none: { sure: 'docs', from: ['no key in their documentation'], failover: 'provider' },
   olla: {
     sure: 'run',
     from: ['thushan/olla: internal/adapter/balancer/sticky.go'],

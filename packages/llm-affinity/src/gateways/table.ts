@@ -40,17 +40,16 @@ export type GatewayName =
   | 'zai'
 
 const plain = { headers: ['x-session-id'] }
-// What our recipes have a balancer write, since none says by itself who answered.
+// The configurations in docs/gateways add this header, since balancers do not name the backend by default.
 const balancer = { ...plain, evidence: { backend: 'x-backend' } }
 const promptCacheKey = (...paths: string[]): { headers: string[]; body: BodyField } => ({
   headers: [],
   body: { field: 'prompt_cache_key', paths },
 })
 
-// One row a gateway. Sources, and how sure each row is, are in sources.ts, which is in no bundle. A provider that is
-// known to read no key, or only said to read one, has its host in `none`: what is not sure is sent to nobody who did not
-// name it.
-const rows: Record<GatewayName, Omit<Gateway, 'name'>> = {
+// One entry per gateway. Their sources are in sources.ts, which is not bundled. A provider that reads no key, or for which
+// that is not certain, has its host in `none`: nothing is sent to it unless the user names its gateway.
+const entries: Record<GatewayName, Omit<Gateway, 'name'>> = {
   aibrix: { headers: ['x-aibrix-session-key'], pinsPerModel: true, evidence: { backend: 'target-pod' } },
   // Not by host: models of other makers behind the same URLs refuse the field.
   'azure-openai': promptCacheKey('/openai/v1/chat/completions', '/openai/v1/responses', '/openai/v1/responses/compact'),
@@ -161,7 +160,7 @@ export type Gateways = { get(name: GatewayName): Gateway } & ReadonlyMap<string,
 
 /** The table of known gateways. */
 export const gateways: Gateways = new Map(
-  Object.entries(rows).map(([name, row]) => [name, frozen({ name, ...row })]),
+  Object.entries(entries).map(([name, entry]) => [name, frozen({ name, ...entry })]),
 ) as ReadonlyMap<string, Gateway> as Gateways
 
 // Rows share parts, and tools are handed the table.

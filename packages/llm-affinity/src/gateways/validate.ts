@@ -1,15 +1,15 @@
-// Rows that users write, checked once, at set-up.
+// Checks user-defined gateways, once, at set-up.
 
 import { expected, kind, quoted } from '../util/errors.js'
 import type { Gateway } from './gateway.js'
 import { type GatewayName, gateways } from './table.js'
 
 type Is = (value: unknown) => boolean
-/** What a member is to be, and whether it is. */
+/** What a member must be, and a function that checks it. */
 type Check = readonly [what: string, is: Is]
 type Checks = Readonly<Record<string, Check>>
 
-// What frames a request or proves who sends it.
+// Headers that frame a request or authenticate its sender.
 const RESERVED =
   /^(authorization|connection|cookie|expect|host|keep-alive|te|trailer|transfer-encoding|upgrade|(content|proxy|sec)-.*)$/i
 const HASHED = '0123456789abcdef'.repeat(2)
@@ -17,7 +17,7 @@ const PATTERN = 'a RegExp without the flags g and y'
 const NEEDED = ['name', 'headers', 'field', 'paths']
 
 const isHeader = textOf(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/)
-// These two flags make an answer depend on the one before.
+// With these two flags the result of a match depends on the one before.
 const isPattern = (value: unknown): value is RegExp => value instanceof RegExp && !/[gy]/.test(value.flags)
 const header: Check = ['a header name', isHeader]
 const free: Check = [
@@ -27,7 +27,7 @@ const free: Check = [
 const headers = listOf(header)
 const flag: Check = ['true or false', (value) => value === true || value === false]
 
-const ROW: Checks = {
+const GATEWAY: Checks = {
   name: ['a string that is not empty', textOf(/./)],
   headers: listOf(free, 0),
   parent: free,
@@ -57,9 +57,9 @@ const ROW: Checks = {
 }
 
 /**
- * The row of a name, or a copy of a user's own.
+ * Returns the gateway with a name, or a checked copy of a user-defined one.
  *
- * @throws TypeError that says what is wrong with it.
+ * @throws TypeError that names what is wrong with it.
  */
 export function resolveGateway(gateway: GatewayName | Gateway): Gateway {
   if (typeof gateway === 'string') {
@@ -68,15 +68,15 @@ export function resolveGateway(gateway: GatewayName | Gateway): Gateway {
     throw expected(`\`gateway\` to be one of ${[...gateways.keys()].join(', ')}, or a row of your own`, quoted(gateway))
   }
   if (!isObject(gateway)) throw expected('`gateway` to be a name or a row', kind(gateway))
-  check('gateway', gateway, ROW)
-  // Twice would be two header lines on undici.
+  check('gateway', gateway, GATEWAY)
+  // A repeated name would be sent twice by undici.
   const names = new Set(gateway.headers.map((name) => name.toLowerCase()))
   const parent = gateway.parent?.toLowerCase()
   if (names.size === 0 && gateway.body === undefined)
     throw expected('`gateway` to have a header or a `body`', 'neither')
   if (parent !== undefined && names.has(parent))
     throw expected('`gateway.parent` to be none of its headers', quoted(parent))
-  // Copied, so that a row changed later does not change what goes out. jsdom has no structuredClone.
+  // A copy, so that a later change of the object has no effect. jsdom has no structuredClone.
   const copy = globalThis.structuredClone?.(gateway) ?? gateway
   return { ...copy, headers: [...names], ...(parent !== undefined && { parent }) }
 }

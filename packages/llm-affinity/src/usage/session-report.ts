@@ -5,25 +5,24 @@ import type { Usage } from './parse-usage.js'
 import { readUsage } from './read-usage.js'
 
 /**
- * The likely reason why a call found little in the cache, as far as it shows from outside:
+ * The likely reason why a call found little in the cache:
  *
- * - `first turn`: the first call of the session there that this report has read, as long as it has forgotten nothing
- *   that may be one.
- * - `moved`: another backend answered, or the session was repinned.
- * - `idle`: nobody spoke for longer than the cache is said to live.
- * - `prefix changed`: the prompt is shorter than the last one, so somebody wrote its history anew.
+ * - `first turn`: the first call of the session to that origin that this report has read, unless it has dropped a session.
+ * - `moved`: another backend answered, or the session was re-pinned.
+ * - `idle`: there was no call for longer than `cacheTtlMs`.
+ * - `prefix changed`: the prompt is shorter than the last one, so its history was rewritten.
  * - `unknown`: none of these.
  */
 export type MissReason = 'first turn' | 'moved' | 'idle' | 'prefix changed' | 'unknown'
 
-/** A call that found less in the cache than half of what it can have had in common with the last one. */
+/** A call that found less than half of what it can share with the last one in the cache. */
 export interface Miss {
-  /** Which of the session's calls it was, from 1. */
+  /** The number of the call in the session, from 1. */
   readonly call: number
   readonly reason: MissReason
 }
 
-/** What became of one session's calls so far. */
+/** The figures of one session so far. */
 export interface SessionFigures {
   /** Answers, errors included. */
   readonly calls: number
@@ -31,10 +30,10 @@ export interface SessionFigures {
   readonly hits: number
   /** Outcomes that were `moved` or `repin`. */
   readonly moves: number
-  /** Of the calls that said how many of their prompt's tokens were cached. */
+  /** Of the calls whose answers reported cached tokens. */
   readonly promptTokens: number
   readonly cachedTokens: number
-  /** `cachedTokens` of `promptTokens`. Undefined where no call said. */
+  /** `cachedTokens` divided by `promptTokens`. Undefined if no answer reported them. */
   readonly cachedShare: number | undefined
   /** The last 100. */
   readonly misses: readonly Miss[]
@@ -73,17 +72,17 @@ interface Turn {
 }
 
 /**
- * Counts, for each session, what its calls found: give its `onOutcome` to a seam.
+ * Counts for each session what its calls found in the cache. Pass its `onOutcome` to an integration.
  *
- * It reads usage as the caller reads his answers, where the seam is a fetch; of other seams it knows the outcomes alone.
- * It keeps counts, keys and names of backends, in memory, and no text.
+ * Usage is read while the caller reads the answer, where the integration is a fetch; other integrations only report outcomes.
+ * It keeps counts, keys and names of backends in memory, and no text.
  *
- * @throws TypeError when an option is wrong.
+ * @throws TypeError if an option is wrong.
  *
  * @example
  * const report = new SessionReport()
  * const openai = withAffinity(new OpenAI(), { onOutcome: report.onOutcome })
- * report.of(session)?.cachedShare
+ * report.get(session)?.cachedShare
  */
 export class SessionReport {
   readonly #cacheTtlMs: number
@@ -102,7 +101,7 @@ export class SessionReport {
     if (!Number.isSafeInteger(maxSessions)) throw expected('`maxSessions` to be a whole number', String(maxSessions))
   }
 
-  /** The listener for the seams. Bound: hand it on as it is. */
+  /** The listener for integrations. It is bound, so it can be passed as it is. */
   readonly onOutcome = (outcome: Outcome, response?: Response): void => {
     const { session, result, status, backend, origin } = outcome
     const name = nameOf(session)

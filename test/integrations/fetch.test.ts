@@ -303,7 +303,7 @@ describe('redirects', () => {
   })
 })
 
-describe('seams in a row', () => {
+describe('integrations in a row', () => {
   it('speak for one session, the outermost one’s', async () => {
     const inner = affinityFetch({ gateway: 'olla' })
     const outer = affinityFetch({ session: new Session('bound-session'), fetch: inner })

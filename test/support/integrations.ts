@@ -20,9 +20,9 @@ export interface Connection {
   close(): Promise<void>
 }
 
-export interface Seam {
+export interface Integration {
   readonly name: string
-  /** A connection to a server through our seam; with `null`, the bare stack. */
+  /** A connection to a server through our integration; with `null`, the bare stack. */
   connect(origin: string, affinity: AffinityOptions | null): Connection
   readonly retries: boolean
   readonly redirects: boolean
@@ -202,7 +202,7 @@ const positions: Record<string, { compose: Compose; retries: boolean; redirects:
   },
 }
 
-function undiciSeams(version: string, u: Undici): Seam[] {
+function undiciSeams(version: string, u: Undici): Integration[] {
   const ours = (affinity: AffinityOptions | null, origin: string): Interceptors =>
     affinity === null ? [] : [affinityInterceptor({ origins: origin, ...affinity })]
   const composed = Object.entries(positions).map(([position, { compose, retries, redirects }]) => ({
@@ -272,7 +272,7 @@ function undiciSeams(version: string, u: Undici): Seam[] {
   ]
 }
 
-export const seams: readonly Seam[] = [
+export const integrations: readonly Integration[] = [
   {
     name: 'affinityFetch',
     retries: true,

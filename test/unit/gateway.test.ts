@@ -221,7 +221,7 @@ describe('a row of a user’s own', () => {
     expect(row.headers).toEqual(['x-ours'])
   })
 
-  it('has its names in lower case, as seams compare them', () => {
+  it('has its names in lower case, as integrations compare them', () => {
     const row = resolveGateway({ name: 'Ours', headers: ['X-Ours'], parent: 'X-Parent' })
     expect(row).toEqual({ name: 'Ours', headers: ['x-ours'], parent: 'x-parent' })
   })

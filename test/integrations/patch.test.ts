@@ -216,7 +216,7 @@ describe('patchGlobalFetch', () => {
     expect(keysAt(home)).toEqual(['client-session'])
   })
 
-  it('stamps no hop that a seam above it has let go, though it covers that origin', async () => {
+  it('stamps no hop that a integration above it has let go, though it covers that origin', async () => {
     const undo = patchGlobalFetch({ origins: [home.origin, foreign.origin], session: new Session('patched-session') })
     home.script({ status: 307, headers: { location: `${foreign.origin}/v1/models` } })
     await affinityFetch({ session: new Session('fetch-session') })(`${home.origin}/v1/models`)
