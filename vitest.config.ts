@@ -24,6 +24,8 @@ export default defineConfig({
     typecheck: { enabled: true, tsconfig: './test/types/tsconfig.json', include: ['test/types/*.test-d.ts'] },
     reporters: ['default', './test/support/summary.ts'],
     testTimeout: 60_000,
+    // Hooks start gateways, some of which take half a minute on a busy machine.
+    hookTimeout: 120_000,
     // Suites open many sockets each; two cores are what a small machine has.
     maxWorkers: 2,
     allowOnly: false,

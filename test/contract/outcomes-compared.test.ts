@@ -3,7 +3,7 @@
 import { runWithSession, Session } from 'llm-affinity'
 import { redirectTo } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
-import { integrations } from '../support/integrations.ts'
+import { oneOfEachKind } from '../support/integrations.ts'
 import { answer, freshId, from, listening } from '../support/outcomes.ts'
 import { recorder } from '../support/recorder.ts'
 
@@ -17,7 +17,7 @@ const served = (id: string, group?: string, base: string | null = 'http://pod-1/
     ...(group !== undefined && { 'x-litellm-model-group': group }),
   })
 
-describe.each(integrations)('$name', (integration) => {
+describe.each(oneOfEachKind)('$name', (integration) => {
   it('compares each turn of a session with the one before', async () => {
     home.script(from('a', 'a', 'b', 'b', 'a'))
     await listening(
@@ -234,7 +234,7 @@ describe.each(integrations)('$name', (integration) => {
 })
 
 it('forgets what was not used for longest, and not what was', { timeout: 300_000 }, async () => {
-  const [fetchIntegration] = integrations
+  const [fetchIntegration] = oneOfEachKind
   if (fetchIntegration === undefined) throw new Error('a integration')
   const [used, unused] = [freshId(), freshId()]
   await listening(fetchIntegration, home.origin, {}, async ({ call, results }) => {

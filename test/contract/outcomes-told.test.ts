@@ -5,7 +5,7 @@ import { affinityFetch, type Fetch, type Outcome, runWithSession, Session } from
 import { redirectTo, startRecorder } from 'llm-affinity-testkit'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { json, PATH, row } from '../support/bodies.ts'
-import { integrations } from '../support/integrations.ts'
+import { oneOfEachKind } from '../support/integrations.ts'
 import { answer, freshId, from, listening } from '../support/outcomes.ts'
 import { recorder } from '../support/recorder.ts'
 import { keysAt } from '../support/wire.ts'
@@ -21,7 +21,7 @@ afterEach(() => {
   published.length = 0
 })
 
-describe.each(integrations)('$name', (integration) => {
+describe.each(oneOfEachKind)('$name', (integration) => {
   it('publishes to whoever subscribes what it tells its listener', async () => {
     home.script(from('a', 'b', 'c'))
     await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, outcomes }) => {

@@ -2,7 +2,7 @@
 
 import { Session } from 'llm-affinity'
 import { describe, expect, it } from 'vitest'
-import { integrations } from '../support/integrations.ts'
+import { oneOfEachKind } from '../support/integrations.ts'
 import { answer, freshId, listening } from '../support/outcomes.ts'
 import { rawServer } from '../support/raw-server.ts'
 import { recorder } from '../support/recorder.ts'
@@ -43,7 +43,7 @@ const words = [
   'x'.repeat(15_000),
 ]
 
-describe.each(integrations)('$name', (integration) => {
+describe.each(oneOfEachKind)('$name', (integration) => {
   it.each(backends)('a backend that is %s is none, and what was known before stays known', async (_what, lines) => {
     raw.script([SOUND], lines, lines, [SOUND])
     await listening(

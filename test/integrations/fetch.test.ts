@@ -178,7 +178,10 @@ describe('every shape of a call', () => {
   )
 })
 
-describe('redirects', () => {
+describe.each<[string, Fetch]>([
+  ['over the platform’s fetch', ours],
+  ['over a fetch whose requests cannot be checked', affinityFetch({ fetch: (...args) => fetch(...args) })],
+])('redirects %s', (_over, ours) => {
   const locations: [string, () => string | undefined][] = [
     ['a path', () => '/v1/models'],
     ['another origin', () => `${foreign.origin}/v1/models`],
@@ -258,6 +261,7 @@ describe('redirects', () => {
   it.each([
     ['a path of UTF-8 bytes', () => Buffer.from('/v1/é/日本').toString('latin1')],
     ['a path of raw Latin-1', () => '/v1/\u00ff'],
+    ['a path behind a byte order mark', () => Buffer.from('\uFEFF/v1/models').toString('latin1')],
     ['a path to be normalised', () => '/v1/./x/../models?'],
     ['a path without a scheme', () => `//${home.origin.slice(7)}/v1/models`],
   ])('lead where fetch lets them lead: %s', async (_what, location) => {
@@ -270,6 +274,20 @@ describe('redirects', () => {
     }
     expect(paths[0]).toBeDefined()
     expect(paths[1]).toBe(paths[0])
+  })
+
+  it.each(['HEAD', 'GET', 'PUT'])('keep or change the method of a %s as fetch does', async (method) => {
+    for (const status of [301, 302, 303, 307, 308]) {
+      const arrived: unknown[] = []
+      for (const send of [fetch, (...args: Parameters<Fetch>) => inScope(() => ours(...args))]) {
+        home.clear()
+        home.script({ status, headers: { location: '/v1/again' } })
+        await send(chat(), { method })
+        arrived.push(home.requests.map((each) => [each.method, each.path]))
+      }
+      expect(arrived[1], String(status)).toEqual(arrived[0])
+      expect(arrived[0]).toHaveLength(2)
+    }
   })
 
   it('keep what a Request says of itself', async () => {

@@ -250,7 +250,7 @@ function undiciSeams(version: string, u: Undici): Integration[] {
       },
     },
     {
-      name: `undici ${version}, under the platform's fetch`,
+      name: `undici ${version}, under the platform’s fetch`,
       retries: true,
       redirects: true,
       seesAttempts: true,
@@ -344,3 +344,13 @@ export const integrations: readonly Integration[] = [
   // The two majors differ in types that no test here touches.
   ...undiciSeams('7', undici7 as unknown as Undici),
 ]
+
+/**
+ * One integration of each kind: our own fetch, an SDK client, an interceptor that sees the body, and one that does not. For
+ * judgements that are made behind all integrations by the same code; what they hand to that code is tested on each of them.
+ */
+export const oneOfEachKind: readonly Integration[] = integrations.filter(({ name }) =>
+  ['affinityFetch', 'OpenAI', 'undici 8, below retry and redirect', "undici 7, under the platform's fetch"].includes(
+    name,
+  ),
+)

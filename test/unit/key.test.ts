@@ -35,7 +35,7 @@ describe('sha256', () => {
 })
 
 describe('a key', () => {
-  it('can go on the wire, whatever the id: 100,000 of them', () => {
+  it('is valid on the wire for any id', () => {
     fc.assert(
       fc.property(fc.oneof(anyText, fc.string({ unit: 'grapheme' }), fc.stringMatching(/^[\w-]{1,70}$/)), (id) => {
         const { key } = new Session(id)
@@ -43,7 +43,7 @@ describe('a key', () => {
         else expect(key).toMatch(onWire)
         expect(key).not.toMatch(/_[tr]\d+$/)
       }),
-      { numRuns: 100_000 },
+      { numRuns: 10_000 },
     )
   })
 
@@ -154,12 +154,6 @@ describe('a key', () => {
     expect(new Set(ids.map((id) => keyOf(id))).size).toBe(ids.length)
     expect(new Set(ids.map((id) => keyOf(id, 'acme'))).size).toBe(ids.length)
     expect(new Set(ids.map((id) => new Session('conversation-42').lane(id).key)).size).toBe(ids.length)
-  })
-
-  it('is made of an id whose JSON is longer than a string can be', () => {
-    const id = '\u0001'.repeat(90_000_000)
-    expect(() => JSON.stringify(id)).toThrow(RangeError)
-    expect(new Session(id, { namespace: 'acme' }).key).toMatch(onWire)
   })
 
   it('of a lane, a named child and an epoch differ from it and from each other in the first 32 characters', () => {

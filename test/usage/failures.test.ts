@@ -120,6 +120,16 @@ describe('misuse', () => {
   })
 })
 
+it('a cancel() that is refused because of a lock ends nothing: the usage is still read', async () => {
+  server.body = { pieces: [START], headers: STREAM }
+  const { fetch: ours, usage } = reading()
+  const body = bodyOf(await ours(server.origin))
+  const reader = body.getReader()
+  await expect(body.cancel()).rejects.toThrow(TypeError)
+  while (!(await reader.read()).done) {}
+  expect(await usage()).toEqual(USAGE)
+})
+
 describe('a body that breaks off', () => {
   const ways = Object.entries(whole).filter(([name]) => !name.includes('given up'))
 
