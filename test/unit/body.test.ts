@@ -145,7 +145,7 @@ describe('withField', () => {
       }),
       { numRuns: 10_000 },
     )
-    for (const each of often) expect(seen[each], `generated texts that are ${each}`).toBeGreaterThan(200)
+    for (const each of often) expect(seen[each], `generated texts that are ${each}`).toBeGreaterThan(50)
   })
 
   it('recognises the caller’s own field whatever of its name is escaped, and writes no second one', () => {
