@@ -155,6 +155,12 @@ export const whole: Record<string, Way> = {
   'another Response made of it': (response) => new Response(response.body).text(),
 }
 
+// Documented in docs/proof.md: the usage of such a body stays pending.
+if (Number.parseInt(process.versions.node, 10) >= 26) {
+  console.log('Skipped: since Node 26, Readable.fromWeb reads a stream without a reader, so nothing can observe it.')
+  delete whole['Readable.fromWeb']
+}
+
 /** Ways that give no text to see it in. */
 export const unseen: Record<string, Way> = {
   json: (response) => failure(response.json()),

@@ -133,9 +133,11 @@ function members(init: RequestInit | undefined, request: Request | undefined): R
   return given
 }
 
-// Not null: some implementations of fetch accept it, and others do not.
+// Not null: some implementations of fetch accept it, and others do not. Nor do they agree on whether a missing init has what a
+// careless library has added to Object.prototype.
 function isDictionary(init: unknown): boolean {
-  return init === undefined || (init === Object(init) && !hasGetter(init as object))
+  if (init === undefined) return !MEMBERS.some((name) => name in Object.prototype)
+  return init === Object(init) && !hasGetter(init as object)
 }
 
 function read(from: object, names: readonly string[]): RequestInit {
