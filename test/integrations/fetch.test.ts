@@ -1,5 +1,5 @@
 import { affinityFetch, type Fetch, runWithSession, Session } from 'llm-affinity'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { recorder } from '../support/recorder.ts'
 import { keyOn, keysAt } from '../support/wire.ts'
 
@@ -168,6 +168,20 @@ describe('every shape of a call', () => {
     const request = await used()
     expect(await seen(inScope(() => ours(request)))).toEqual(bare)
     expect(home.requests).toHaveLength(0)
+  })
+
+  it.each<[string, NonNullable<RequestInit['headers']>]>([
+    ['an invalid name', { 'a b': '1' }],
+    ['a triple in place of a pair', [['a', 'b', 'c']] as never],
+  ])('headers with %s fail as they do with fetch, and are no fault of ours', async (_what, headers) => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const gateway = { name: 'by-field', headers: [], body: { field: 'key', paths: ['/chat/completions'] } }
+    const call = { ...post, headers }
+    const bare = await seen(fetch(chat(), call))
+    expect(await seen(inScope(() => affinityFetch({ gateway })(chat(), call)))).toEqual(bare)
+    expect(bare).toHaveProperty('name', 'TypeError')
+    expect(warned).not.toHaveBeenCalled()
+    warned.mockRestore()
   })
 
   it.each(['http://', 'not a url', 'gopher://gateway/', 'data:text/plain,x'])(

@@ -99,13 +99,23 @@ export function write(
   if (!isInBody && gateway.headers.length === 0) return undefined
   const headers = stampHeaders(given, { names: gateway.headers, key: stamp.key, parent: stamp.parent })
   if (headers === undefined || !isInBody) return headers && { headers }
-  const all = new Headers(headers)
+  const all = readable(headers)
+  if (all === undefined) return undefined
   const text = /json/i.test(all.get('content-type') ?? '') && !signsBody(all) ? withField(body, field, stamp.key) : body
   if (text === undefined || (text === body && gateway.headers.length === 0)) return undefined
   const length = all.get('content-length')
   if (length === null || text === body) return { headers, body: text }
   // The added text is ASCII.
   return { headers: changedHeaders(headers, ['content-length'], `${+length + text.length - body.length}`), body: text }
+}
+
+// Undefined for headers that are not valid: sent unchanged, they make the fetch below fail in its own words.
+function readable(headers: NonNullable<RequestInit['headers']>): Headers | undefined {
+  try {
+    return new Headers(headers)
+  } catch {
+    return undefined
+  }
 }
 
 export function isRequest(input: string | URL | Request): input is Request {
