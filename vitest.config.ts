@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import SlowestFirst from './test/support/slowest-first.ts'
 
 const from = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 
@@ -28,6 +29,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Suites open many sockets each; two cores are what a small machine has.
     maxWorkers: 2,
+    sequence: { sequencer: SlowestFirst },
     allowOnly: false,
   },
 })

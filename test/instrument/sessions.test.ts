@@ -2,13 +2,13 @@ import { describe, expect } from 'vitest'
 import { currentNodes, nodes, reachOn } from './table.ts'
 import { describeNodes, expectKeys, itIsTrueOf, useWorld } from './world.ts'
 
-const CONVERSATIONS = 50
+const CONVERSATIONS = 20
 const TURNS = 2
 const WHAT = { all: 'the right key', some: 'the right key or none', none: 'no key' }
 
 const world = useWorld()
 
-describe('instrument, 50 conversations at once', () => {
+describe(`instrument, ${CONVERSATIONS} conversations at once`, () => {
   describeNodes(nodes, (node) => {
     for (const client of node.clients) {
       const reach = reachOn(node, client, client.waitsOverTLS === true)
