@@ -38,11 +38,8 @@ const AFFINITY_OPTIONS: readonly string[] = ['gateway', 'origins', 'session', 'o
 export interface Policy {
   readonly session: Session | undefined
   readonly onOutcome: AffinityOptions['onOutcome']
-  /**
-   * The gateway behind a URL; undefined if requests to it are not stamped. A request without a URL is stamped unless `origins`
-   * is given.
-   */
-  targetFor(url: string | undefined): Target | undefined
+  /** The gateway behind a URL; undefined if requests to it are not stamped. */
+  targetFor(url: string): Target | undefined
   /** Whether `origins`, or the base URL of the client, names this origin, with any path. */
   isNamed(origin: string): boolean
   /** The origin in `origins` if there is exactly one: a request without an origin is assumed to go there. */
@@ -78,10 +75,7 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
   const prefixes = (): ReturnType<typeof parseOrigins> | undefined =>
     named ?? (getBaseURL === undefined ? undefined : parseOrigins(getBaseURL()))
 
-  function findTarget(url: string | undefined): Target | undefined {
-    if (url === undefined) {
-      return named === undefined ? { gateway: chosen ?? generic, origin: '', field: undefined } : undefined
-    }
+  function findTarget(url: string): Target | undefined {
     // In a browser, a URL may be relative to the page.
     const { location: page }: { location?: { readonly href: string } } & typeof globalThis = globalThis
     const parsed = parseUrl(url, page?.href)
@@ -104,7 +98,7 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
     isNamed: (origin) => prefixes()?.some((prefix) => prefix.origin === origin) === true,
     targetFor(url) {
       const baseURL = getBaseURL?.()
-      if (url !== lastUrl || baseURL !== lastBaseURL || url === undefined) {
+      if (url !== lastUrl || baseURL !== lastBaseURL) {
         last = findTarget(url)
         lastUrl = url
         lastBaseURL = baseURL
