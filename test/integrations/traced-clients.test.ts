@@ -106,7 +106,7 @@ describe('a client whose methods were replaced', () => {
     const client = bare()
     replace(client)
     expect(() => withAffinity(client)).toThrow(
-      `Expected \`client\` to be one that its own \`withOptions({ fetch })\` copies whole, got an instance of OpenAI that would lose its ${path}. Give`,
+      `Expected \`client\` to be one that its own \`withOptions\` or constructor copies whole, got an instance of OpenAI that would lose its ${path}. Give`,
     )
   })
 

@@ -107,9 +107,18 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
     [
       'a client that cannot be copied',
       () => withAffinity(new Headers()),
-      /`client` to be an SDK client with `withOptions`.*, got an instance of Headers without `withOptions`. Give affinityFetch\(\) to its constructor/,
+      /`client` to be an SDK client \(OpenAI 4, .* or later\), got an instance of Headers without `baseURL`. Give affinityFetch\(\) to its constructor/,
     ],
-    ['an SDK itself, not a client', () => withAffinity(OpenAI), /`client` to be an SDK client .*, got a function/],
+    [
+      'a class in place of a client',
+      () => withAffinity(OpenAI),
+      /`client` to be an SDK client .*, got a class or a function. Wrap an instance: withAffinity\(new OpenAI\(\)\)/,
+    ],
+    [
+      'a LangChain model',
+      () => withAffinity({ lc_namespace: ['langchain', 'chat_models'] }),
+      /For LangChain, use the withAffinity of llm-affinity\/langchain/,
+    ],
   ]
   mistakes.push(
     [
@@ -187,10 +196,10 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
       }
     }
     expect(() => withAffinity(new Renamed({ apiKey: 'test' }))).toThrow(
-      /that its own `withOptions\(\{ fetch \}\)` copies/,
+      /that its own `withOptions` or constructor copies/,
     )
     expect(() => withAffinity(new Strict('acme', { apiKey: 'test' }))).toThrow(
-      /an instance of Strict whose withOptions threw/,
+      /an instance of Strict that threw when it was copied/,
     )
   })
 })

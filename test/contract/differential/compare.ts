@@ -1,7 +1,7 @@
 // A call of ours beside a bare one.
 
 import { isDeepStrictEqual } from 'node:util'
-import { affinityFetch, type Fetch, runWithSession } from 'llm-affinity'
+import { type AffinityOptions, affinityFetch, type Fetch, runWithSession } from 'llm-affinity'
 import type { Places } from './answers.ts'
 import type { Recipe } from './arguments.ts'
 import { known } from './known.ts'
@@ -11,7 +11,7 @@ import type { Arrived } from './servers.ts'
 
 const KEY = 'conversation-42'
 
-type Options = NonNullable<Parameters<typeof affinityFetch>[0]>
+type Options = AffinityOptions
 const BODY = { field: 'prompt_cache_key', paths: ['/chat/completions'] }
 
 /** How ours is set up. */

@@ -9,7 +9,7 @@ import { expected, kind } from '../util/errors.js'
 import { parseUrl } from '../util/url.js'
 import { warnOnce } from '../util/warn.js'
 import { type Call, callOf, inherited, isRequest, write } from './fetch-call.js'
-import { type Fetch, isGuarded } from './platform-fetch.js'
+import { type AnyFetch, type Fetch, isGuarded } from './platform-fetch.js'
 import { discardBody, followRedirects, isRedirect, type RedirectedCall } from './redirects.js'
 
 /**
@@ -26,17 +26,25 @@ import { discardBody, followRedirects, isRedirect, type RedirectedCall } from '.
  *   values that are objects, an iterable that is not a list of pairs. So is a call with a `referrer`.
  * - It has the properties of the given fetch, such as `fetch.Response`.
  *
- * @param options.fetch The fetch that sends. Default: the global fetch, looked up at each call.
+ * @param options.fetch The fetch that sends, which can be another package's, such as node-fetch: the result then has its type.
+ *   Default: the global fetch, looked up at each call.
  * @throws TypeError at set-up, if an option is wrong.
  *
  * @example
  * const openai = new OpenAI({ fetch: affinityFetch() })
  */
-export function affinityFetch(options: AffinityOptions & { readonly fetch?: Fetch } = {}): Fetch {
+export function affinityFetch(options: AffinityOptions & { readonly fetch: Fetch }): Fetch
+export function affinityFetch<Send extends AnyFetch>(options: AffinityOptions & { readonly fetch: Send }): Send
+// The type of an older SDK's `fetch` option, from node-fetch, is inferred from where the result is used.
+export function affinityFetch<Send extends AnyFetch = typeof globalThis.fetch>(
+  options?: AffinityOptions & { readonly fetch?: undefined },
+): Send
+export function affinityFetch(options: AffinityOptions & { readonly fetch?: Fetch }): Fetch
+export function affinityFetch(options: AffinityOptions & { readonly fetch?: AnyFetch | undefined } = {}): unknown {
   const { fetch: given, ...rest } = checkAffinityOptions(options, 'fetch')
   const policy = policyOf(rest)
   if (given !== undefined && typeof given !== 'function') throw expected('`fetch` to be a function', kind(given))
-  return stampingFetch(policy, given)
+  return stampingFetch(policy, given as Fetch | undefined)
 }
 
 /** The integration, for a policy that is checked already. */

@@ -6,6 +6,9 @@ import { enableGuard } from '../stamping/guard.js'
 /** The type that every SDK accepts as its `fetch`. */
 export type Fetch = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
 
+/** A fetch with the types of its own package for requests and responses, such as node-fetch. */
+export type AnyFetch = (...args: never[]) => Promise<unknown>
+
 // Node's fetch is a few lines of JavaScript that load the undici inside of Node (22 to 26).
 const OWN = /\brequire\('internal\/deps\/undici\/undici'\)/
 const known = new WeakMap<object, boolean>()

@@ -7,7 +7,9 @@ import type { Fetch } from './platform-fetch.js'
 interface Copyable {
   readonly baseURL: string
   readonly fetch: Fetch
-  withOptions(options: object): unknown
+  readonly withOptions?: (options: object) => unknown
+  /** What its constructor was given. Older clients have no `withOptions`, and are copied with their constructor. */
+  readonly _options?: object
 }
 
 /** How a stamping fetch was made, so that wrapping its client again replaces the options and does not stamp twice. */
@@ -24,10 +26,15 @@ const SHARED = ['defaultHeaders', 'defaultQuery', 'fetchOptions']
 // Options that `withOptions` drops, and the fields that have them: AzureOpenAI of openai 6.
 const DROPPED = { apiVersion: 'apiVersion', deployment: 'deploymentName' }
 
-const MEMBERS = ['withOptions', 'baseURL', 'fetch']
+// Options of a constructor that are fields too.
+const CURRENT = ['timeout', 'maxRetries']
+
+const MEMBERS = ['baseURL', 'fetch', 'withOptions']
 
 const HINT =
   'Give affinityFetch() to its constructor as `fetch`, or, if a tracer has wrapped it, wrap with withAffinity first, then trace'
+
+const VERSIONS = 'OpenAI 4, Anthropic 0.20, Groq 0.3, Together 0.6 or later'
 
 /**
  * Returns a copy of an SDK client that stamps the key of the session in whose scope it is called. The client itself is not
@@ -40,20 +47,14 @@ const HINT =
  * Apply a tracer that wraps a client or replaces its methods afterwards: `wrapOpenAI(withAffinity(client))`. A copy would lose
  * the tracing, so the other order throws.
  *
- * @returns A client of the same class, made by the client's own `withOptions`.
+ * @returns A client of the same class, made by the client's own `withOptions`, or by its constructor where it has none.
  * @throws TypeError if the client cannot be copied, one of its methods was replaced, or an option is wrong.
  *
  * @example
  * const openai = withAffinity(new OpenAI({ baseURL: 'http://gateway:4000/v1' }))
  */
 export function withAffinity<Client extends object>(client: Client, options: AffinityOptions = {}): Client {
-  if (!isCopyable(client)) {
-    throw expected(
-      '`client` to be an SDK client with `withOptions`, `baseURL` and `fetch` (OpenAI 5, Anthropic 1, Groq 1, Together 0.52 or later have them)',
-      `${kind(client)} without \`${MEMBERS.find((name) => !Object(client)[name])}\``,
-      HINT,
-    )
-  }
+  if (!isCopyable(client)) throw notCopyable(client)
   const before = wrappings.get(client.fetch)
   const send = before?.send ?? client.fetch
   const all = { ...before?.options, ...checkAffinityOptions(options) }
@@ -68,23 +69,50 @@ export function withAffinity<Client extends object>(client: Client, options: Aff
   return copy
 }
 
+function notCopyable(client: unknown): TypeError {
+  const what = `\`client\` to be an SDK client (${VERSIONS})`
+  if (typeof client === 'function') {
+    return expected(what, 'a class or a function', `Wrap an instance: withAffinity(new ${client.name || 'OpenAI'}())`)
+  }
+  if ('lc_namespace' in Object(client)) {
+    return expected(what, kind(client), 'For LangChain, use the withAffinity of llm-affinity/langchain')
+  }
+  return expected(what, `${kind(client)} without \`${MEMBERS.find((name) => !Object(client)[name])}\``, HINT)
+}
+
 function copied<Client extends Copyable>(client: Client, fetch: Fetch): Client {
   let lost: string | undefined = 'withOptions'
   let cause: unknown
   // A Proxy may return another `withOptions` than its class has. It is not called, since a tracer would record that.
   if (Object.hasOwn(client, lost) || client.withOptions === Object.getPrototypeOf(client).withOptions) {
     try {
-      const copy = client.withOptions({ ...separate(client), fetch })
+      const copy = madeWith(client, { ...separate(client), fetch })
       lost = isCopyOf(copy, client, fetch) ? lostBy(copy, client) : 'class or base URL'
       if (lost === undefined) return copy as Client
     } catch (fault) {
       cause = fault
     }
   }
-  const got = `${kind(Object.getPrototypeOf(client))} ${cause === undefined ? `that would lose its ${lost}` : 'whose withOptions threw'}`
-  const error = expected('`client` to be one that its own `withOptions({ fetch })` copies whole', got, HINT)
+  const got = `${kind(Object.getPrototypeOf(client))} ${cause === undefined ? `that would lose its ${lost}` : 'that threw when it was copied'}`
+  const error = expected('`client` to be one that its own `withOptions` or constructor copies whole', got, HINT)
   if (cause !== undefined) error.cause = cause
   throw error
+}
+
+function madeWith(client: Copyable, options: object): unknown {
+  if (client.withOptions !== undefined) return client.withOptions(options)
+  const given: Record<string, unknown> = { ...client._options }
+  // As they are now: a field may have been assigned since.
+  for (const [name, value] of Object.entries(client)) {
+    if (typeof value !== 'object' && (name in given || CURRENT.includes(name))) given[name] = value
+  }
+  const azureADTokenProvider: unknown = Reflect.get(client, '_azureADTokenProvider')
+  if (azureADTokenProvider !== undefined) {
+    // The key is then a placeholder, and the constructor accepts one of the two only.
+    delete given.apiKey
+    given.azureADTokenProvider = azureADTokenProvider
+  }
+  return Reflect.construct(client.constructor, [{ ...given, httpAgent: Reflect.get(client, 'httpAgent'), ...options }])
 }
 
 // The options for `withOptions` that make the copy complete, and share no mutable state with the client.
@@ -143,8 +171,9 @@ function isObject(value: unknown): value is object {
 
 function isCopyable(client: unknown): client is Copyable {
   if (!isObject(client)) return false
-  const { baseURL, fetch, withOptions } = client as Partial<Copyable>
-  return typeof baseURL === 'string' && typeof fetch === 'function' && typeof withOptions === 'function'
+  const { baseURL, fetch, withOptions, _options } = client as Partial<Copyable>
+  const isMade = typeof withOptions === 'function' || (withOptions === undefined && isObject(_options))
+  return typeof baseURL === 'string' && typeof fetch === 'function' && isMade
 }
 
 function isCopyOf<Client extends Copyable>(copy: unknown, client: Client, fetch: Fetch): copy is Client {
