@@ -12,6 +12,7 @@ export default defineConfig({
       { find: /^llm-affinity\/gateways$/, replacement: from('packages/llm-affinity/src/gateways.ts') },
       { find: /^llm-affinity\/undici$/, replacement: from('packages/llm-affinity/src/undici.ts') },
       { find: /^llm-affinity\/instrument$/, replacement: from('packages/llm-affinity/src/instrument.ts') },
+      { find: /^llm-affinity\/langchain$/, replacement: from('packages/llm-affinity/src/langchain.ts') },
       { find: /^llm-affinity\/otel$/, replacement: from('packages/llm-affinity/src/otel.ts') },
       { find: /^llm-affinity\/usage$/, replacement: from('packages/llm-affinity/src/usage.ts') },
       { find: /^llm-affinity-testkit\/vitest$/, replacement: from('packages/testkit/src/vitest.ts') },

@@ -5,6 +5,7 @@ export default defineConfig({
     'src/index.ts',
     'src/gateways.ts',
     'src/instrument.ts',
+    'src/langchain.ts',
     'src/otel.ts',
     'src/undici.ts',
     'src/usage.ts',

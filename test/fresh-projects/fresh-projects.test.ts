@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { Session } from 'llm-affinity'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { recorder } from '../support/recorder.ts'
-import { keysAt } from '../support/wire.ts'
+import { keyOn, keysAt } from '../support/wire.ts'
 import { installPacked, place } from './packed.ts'
 import { folderOf, names, type ProjectName, pinned, receiptOf } from './pinned.ts'
 import { node, serve, stopAll } from './run.ts'
@@ -125,6 +125,24 @@ project('tools', `vitest ${pinned.tools.vitest}`, () => {
   })
 })
 
+for (const name of ['langchain03', 'langchain1'] as const) {
+  project(name, `LangChain ${pinned[name]['@langchain/core']}`, () => {
+    it('sends the key of its own conversation with every turn, and none with side calls', async () => {
+      const folder = place('langchain', folderOf(name))
+      await node(folder, ['program.mjs'], { GATEWAY: server.origin })
+      const calls = server.requests.map((request) => {
+        const [, what, id, by = ''] = /(turn|side) of (conversation-\d+) by ([a-zA-Z ,]+)/.exec(request.text()) ?? []
+        return { by, expected: what === 'turn' ? id : undefined, key: keyOn(request) }
+      })
+      expect(calls.filter(({ expected, key }) => expected !== key)).toEqual([])
+      // 28 ways with and without a limit, two judges of three ways each, and three ways with threads.
+      expect(new Set(calls.map(({ by }) => by)).size).toBe(28 + 5 + 3)
+      expect(calls.length).toBeGreaterThan(50 * (28 * 2 + 2 * 9 + 4))
+      expect(calls.filter(({ by }) => by === '')).toEqual([])
+    })
+  })
+}
+
 project('tools', 'the other packages', () => {
   it('llm-affinity-testkit records a stamped call', async () => {
     const script = `
@@ -152,7 +170,7 @@ describe('docs/runtimes.md', () => {
     ])
     const run = names
       .flatMap((name) => Object.entries(pinned[name]))
-      .filter(([name]) => name !== 'jest-environment-jsdom')
+      .filter(([name]) => name !== 'jest-environment-jsdom' && !name.startsWith('@langchain/'))
     expect(named.toSorted()).toEqual(run.toSorted())
   })
 })

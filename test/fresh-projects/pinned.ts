@@ -25,6 +25,20 @@ export const pinned = {
     jsdom: '31.0.1',
     'happy-dom': '21.0.4',
   },
+  langchain03: {
+    '@langchain/core': '0.3.80',
+    '@langchain/openai': '0.3.17',
+    '@langchain/anthropic': '0.3.34',
+    '@langchain/groq': '0.2.4',
+    '@langchain/langgraph': '0.4.9',
+  },
+  langchain1: {
+    '@langchain/core': '1.2.13',
+    '@langchain/openai': '1.6.0',
+    '@langchain/anthropic': '1.5.11',
+    '@langchain/groq': '1.3.1',
+    '@langchain/langgraph': '1.3.7',
+  },
 } as const satisfies Record<string, Versions>
 
 export type ProjectName = keyof typeof pinned
@@ -40,6 +54,8 @@ export const wanted: Readonly<Record<ProjectName, Versions>> = {
   next15: { ...pinned.next15, ...react },
   next16: { ...pinned.next16, ...react },
   tools: { ...pinned.tools, '@babel/plugin-transform-modules-commonjs': '7.29.14', ...dependencies() },
+  langchain03: pinned.langchain03,
+  langchain1: pinned.langchain1,
 }
 
 // Outside of the workspace, whose node_modules would serve what a project lacks. One for each clone and list of versions.

@@ -21,7 +21,7 @@ function right(): boolean[] {
 
 // Where async context is lost or belongs to somebody else: each trap as it is, so that a release that mends it is seen,
 // and the way out that the docs name. The numbers are those of the list of measured traps.
-describe('trap 1: a LangChain model with a finite maxConcurrency', () => {
+describe('trap 1: a LangChain model with a finite maxConcurrency and affinityFetch alone', () => {
   const model = (maxConcurrency: number): ChatOpenAI =>
     new ChatOpenAI({
       model: 'm',

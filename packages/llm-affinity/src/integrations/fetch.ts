@@ -34,8 +34,17 @@ import { discardBody, followRedirects, isRedirect, type RedirectedCall } from '.
  * const openai = new OpenAI({ fetch: affinityFetch() })
  */
 export function affinityFetch(options: AffinityOptions & { readonly fetch: Fetch }): Fetch
+/**
+ * The same for the fetch of another package.
+ *
+ * @typeParam Send The type of that fetch.
+ */
 export function affinityFetch<Send extends AnyFetch>(options: AffinityOptions & { readonly fetch: Send }): Send
-// The type of an older SDK's `fetch` option, from node-fetch, is inferred from where the result is used.
+/**
+ * The same for the global fetch.
+ *
+ * @typeParam Send Inferred from where the result is used: older SDKs declare their `fetch` option with the types of node-fetch.
+ */
 export function affinityFetch<Send extends AnyFetch = typeof globalThis.fetch>(
   options?: AffinityOptions & { readonly fetch?: undefined },
 ): Send
