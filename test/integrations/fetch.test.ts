@@ -1,4 +1,5 @@
 import { affinityFetch, type Fetch, runWithSession, Session } from 'llm-affinity'
+import { Agent, type Dispatcher } from 'undici7'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { recorder } from '../support/recorder.ts'
 import { keyOn, keysAt } from '../support/wire.ts'
@@ -255,6 +256,27 @@ describe.each<[string, Fetch]>([
     await moving(chat(), post)
     expect(keysAt(home)[0]).toBe(KEY)
     expect(keysAt(home)[1]).toMatch(/^[0-9a-f]{32}$/)
+  })
+
+  it('are followed by us where the global dispatcher is another library’s, which may send a request anywhere', async () => {
+    class Relay {
+      dispatch = (...args: Parameters<Dispatcher['dispatch']>): boolean => agent.dispatch(...args)
+    }
+    const agent = new Agent()
+    const slot = Symbol.for('undici.globalDispatcher.1')
+    const before: unknown = Reflect.get(globalThis, slot)
+    Reflect.set(globalThis, slot, new Relay())
+    try {
+      home.script({ status: 307, headers: { location: `${foreign.origin}/v1/chat/completions` } })
+      const response = await inScope(() => ours(chat(), post))
+      // Only a hop of ours has the property itself: the platform's is on the prototype.
+      expect(Object.hasOwn(response, 'redirected')).toBe(true)
+      expect(keysAt(home)).toEqual([KEY])
+      expect(keysAt(foreign)).toEqual([undefined])
+    } finally {
+      Reflect.set(globalThis, slot, before)
+      await agent.close()
+    }
   })
 
   it('stops when the caller does', async () => {

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import {
   changedHeaders,
   isSteady,
+  readHeader,
   stampDispatchHeaders,
   stampHeaders,
 } from '../../packages/llm-affinity/src/stamping/request-headers.ts'
@@ -187,6 +188,16 @@ it('nothing is made of what no fetch takes as headers', () => {
   expect(stampHeaders('a: b', STAMP)).toBeUndefined()
   expect(stampHeaders(null, STAMP)).toBeUndefined()
   expect(stampDispatchHeaders('a: b', STAMP)).toBeUndefined()
+})
+
+it.each<[string, unknown]>([
+  ['an object', { Host: 'gateway.test' }],
+  ['a list', ['accept', '*/*', 'Host', 'gateway.test']],
+  ['a Map', new Map([['Host', 'gateway.test']])],
+  ['a Headers', new Headers({ Host: 'gateway.test' })],
+])('the Host header of a dispatch is read from %s', (_what, headers) => {
+  expect(readHeader(headers, 'host')).toBe('gateway.test')
+  expect(readHeader(headers, 'hos') ?? undefined).toBeUndefined()
 })
 
 it('a Headers whose copies write through to it is left as it was', () => {

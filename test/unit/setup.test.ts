@@ -9,7 +9,7 @@ import {
 } from 'llm-affinity'
 import { affinityInterceptor } from 'llm-affinity/undici'
 import OpenAI, { type ClientOptions } from 'openai'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 const session = new Session('conversation-42')
 const url = 'http://gateway.example:4000/v1/chat/completions'
@@ -232,6 +232,19 @@ describe('withAffinity', () => {
         expect(holds[name]).not.toBe(held[name])
       }
     }
+  })
+})
+
+describe('affinityInterceptor', () => {
+  it.each([
+    ['in the body alone', [], 1],
+    ['in a header too', ['x-key'], 0],
+  ])('warns only where nothing can be stamped: the key goes %s', (_where, headers, warnings) => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const name = `body-gateway-${warnings}`
+    affinityInterceptor({ origins: 'http://a', gateway: { name, headers, body: { field: 'key', paths: ['/chat'] } } })
+    expect(warned).toHaveBeenCalledTimes(warnings)
+    warned.mockRestore()
   })
 })
 
