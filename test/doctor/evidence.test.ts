@@ -145,7 +145,7 @@ describe('the line to add', () => {
       const configs = (await snippetsOf(`docs/gateways/${name}.md`)).filter(({ language }) => language !== 'ts')
       const code = configs.map((each) => each.code).join('\n')
       expect(code).toContain(pin?.line)
-      if (names !== undefined) expect(code).toContain(names.line)
+      for (const line of [names, names?.with]) if (line !== undefined) expect(code).toContain(line.line)
     },
   )
 })

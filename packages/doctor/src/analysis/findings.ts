@@ -43,7 +43,7 @@ export interface Findings {
   /** What the gateway issued and may expect back: names of cookies, and of headers with a token of its own. */
   readonly issuedTokens: readonly string[]
   /** What the run was started with, for the commands that next steps print. */
-  readonly target: { readonly baseUrl: string; readonly model: string }
+  readonly target: { readonly baseUrl: string; readonly model: string; readonly budget: number }
   /** Whether the budget allows more conversations. */
   readonly canPlayMore: boolean
   readonly probes: Probes

@@ -104,7 +104,7 @@ export async function examine(options: Options, progress: Progress, limits: Limi
     stoppedBy: calls.length >= planned.calls ? undefined : budget.isExhausted ? 'budget' : 'time',
     isModelListed: first.isModelListed,
     canPlayMore: arms !== undefined && planned.rounds < MAX_ROUNDS && canAfford(arms.plan, budget, arms.connection),
-    target: { baseUrl: withoutCredentials(options.baseUrl), model: options.model },
+    target: { baseUrl: withoutCredentials(options.baseUrl), model: options.model, budget: options.budget },
     backendHeader: options.backendHeader,
     blockTokens: arms?.blockTokens,
     probes,

@@ -1,12 +1,18 @@
 import type { GatewayName } from 'llm-affinity/gateways'
 
+/** A line of a configuration, and where to put it. */
+interface Line {
+  readonly line: string
+  readonly into: string
+}
+
 /** What turns affinity on at a gateway. The same lines are on its page in docs/gateways. */
 export interface Advice {
   readonly title: string
-  /** The line that pins, and where to put it. Absent: pinning is always on, or cannot be turned on. */
-  readonly pin?: { readonly line: string; readonly into: string }
+  /** The line that pins. Absent: pinning is always on, or cannot be turned on. */
+  readonly pin?: Line
   /** The line that makes it name the backend in its answers, where it needs one. */
-  readonly exposeBackend?: { readonly line: string; readonly into: string }
+  readonly exposeBackend?: Line & { readonly with?: Line }
   /** The path of its base URL for OpenAI's clients, where that is not /v1. */
   readonly basePath?: string
   /** What else is required. */
@@ -92,7 +98,8 @@ const ADVICE: Readonly<Record<GatewayName, Advice>> = {
     pin: { line: 'hash $http_x_session_id consistent;', into: 'the `upstream` block' },
     exposeBackend: {
       line: 'add_header X-Backend $backend always;',
-      into: 'the `location`, with the `map` of its page',
+      into: 'the `location`',
+      with: { line: 'map $upstream_addr $backend { ~([^\\s,]+)$ $1; }', into: 'the `http` block' },
     },
   },
   none: { title: 'this provider', note: 'It reads no key, so none is sent.' },

@@ -13,6 +13,7 @@ import {
   isHigher,
   isNearlyAll,
   isSame,
+  isSurelyHigher,
   stays,
   staysOnlyWithKey,
   wouldMove,
@@ -108,7 +109,7 @@ function judgeBothStay(findings: Findings, evidence: Evidence): Judgement {
 function judgeMoves(findings: Findings, evidence: Evidence): Judgement {
   const { affinity, control } = evidence
   const isNamed = evidence.by === 'backend'
-  if (isHigher(evidence) && (!isNamed || isBeyondChance(affinity))) {
+  if (isNamed ? isHigher(evidence) && isBeyondChance(affinity) : isSurelyHigher(evidence)) {
     return verdictOf('partly-sticky', explain.partly(findings, evidence), steps.whenPartly(findings, evidence))
   }
   // Names show by themselves that chance decides; caches only by comparison with the other arm.
@@ -174,7 +175,8 @@ function judgeMoving(findings: Findings, evidence: Evidence): Judgement {
       : verdictOf('key-lost', [...why, explain.twin(twin, found)], steps.whenTwin(twin, found))
   }
   const among = probes.names?.among
-  if (among !== undefined) return verdictOf('wrong-name', [...why, explain.oneOf(among, carriers)], steps.whenOneOf())
+  if (among !== undefined)
+    return verdictOf('wrong-name', [...why, explain.oneOf(among, carriers)], steps.whenOneOf(findings))
   // The gateway is known, so is the header that it reads, and that header was sent.
   if (recognised === gateway.name) {
     return verdictOf(

@@ -29,8 +29,7 @@ export function whenOneName(findings: Findings): string[] {
 }
 
 export function whenSticky({ gateway }: Findings, { by }: Evidence): readonly string[] {
-  const { exposeBackend: name } = advice.get(gateway.name) ?? {}
-  return by === 'cache' && name ? [`To see which backend answers, add \`${name.line}\` to ${name.into}.`] : []
+  return by === 'cache' ? exposingLine(gateway.name) : []
 }
 
 export function whenPartly({ gateway, issuedTokens }: Findings, { affinity }: Evidence): readonly string[] {
@@ -83,10 +82,21 @@ export function whenTooFew(findings: Findings): readonly string[] {
 
 function exposeBackend({ gateway, identifier }: Findings): string[] {
   if (identifier !== undefined && identifier.trust !== 'guessed') return []
-  const { exposeBackend: name } = advice.get(gateway.name) ?? {}
-  if (name) return [`To see which backend answers, add \`${name.line}\` to ${name.into}.`]
-  return ['Configure the gateway to name the backend in a response header such as `x-backend`.']
+  const lines = exposingLine(gateway.name)
+  return lines.length > 0
+    ? lines
+    : ['Configure the gateway to name the backend in a response header such as `x-backend`.']
 }
+
+function exposingLine(gateway: string): string[] {
+  const { exposeBackend: name } = advice.get(gateway) ?? {}
+  if (name === undefined) return []
+  const needed = name.with === undefined ? '' : `, and \`${name.with.line}\` to ${name.with.into}`
+  return [`To see which backend answers, add \`${name.line}\` to ${name.into}${needed}.`]
+}
+
+// The budget that was too small, doubled, or one that is enough for most.
+const raiseBudget = ({ target }: Findings): string => `Raise --budget to ${Math.max(400_000, 2 * target.budget)}`
 
 function echoHint({ carriers, options }: Pick<Findings, 'carriers'> & { readonly options: string }): string {
   const what = carriers.join(' and ') || 'the key'
@@ -107,8 +117,8 @@ export function whenOtherName(found: string): string[] {
   return [`Send the key as \`${found}\`: \`${optionFor(found)}\` in the options of llm-affinity.`, HASH_SENT]
 }
 
-export function whenOneOf(): string[] {
-  return ['Raise --budget to 400000 to find out which one.', HASH_SENT]
+export function whenOneOf(findings: Findings): string[] {
+  return [`${raiseBudget(findings)} to find out which one.`, HASH_SENT]
 }
 
 const HASH_SENT = 'Or configure the gateway to hash the header that is sent.'
@@ -176,10 +186,10 @@ export function whenUnknown(findings: Findings): string[] {
     return [
       stoppedBy === 'time'
         ? 'Make fewer calls: --conversations 3 --turns 4, or use a faster model.'
-        : 'Raise --budget.',
+        : `${raiseBudget(findings)}.`,
     ]
   }
-  if (cacheProblem === 'too-coarse') return ['Raise --budget to 400000.', ...exposeBackend(findings)]
+  if (cacheProblem === 'too-coarse') return [`${raiseBudget(findings)}.`, ...exposeBackend(findings)]
   return [
     ...exposeBackend(findings),
     invalidCachedTokens

@@ -61,6 +61,11 @@ export function isHigher({ pHigher, pSettledHigher }: Evidence): boolean {
   return Math.min(pHigher, pSettledHigher) <= DIFFERENT
 }
 
+/** The same, beyond doubt: for a verdict that rests on this comparison alone. */
+export function isSurelyHigher({ pHigher, pSettledHigher }: Evidence): boolean {
+  return Math.min(pHigher, pSettledHigher) <= SURE
+}
+
 /** Whether the arm with the key stays, the other one does not, and the difference is significant. */
 export function isHeldByKey(evidence: Evidence): boolean {
   return staysOnlyWithKey(evidence) && isHigher(evidence)
