@@ -1,10 +1,10 @@
 import { type Gateway, gatewayAt, gateways } from 'llm-affinity/gateways'
-import { type BackendIdentifier, identifyBackends } from '../analysis/backend-identifier.js'
+import type { BackendIdentifier } from '../analysis/backend-identifier.js'
 import type { CacheReading } from '../analysis/cache-steps.js'
 import { type Analysis, analyse, type Context, type Findings, type Probes } from '../analysis/findings.js'
 import { type Recognised, recogniseGateway } from '../analysis/recognise-gateway.js'
 import { adapters } from '../client/api-adapters.js'
-import type { Answer, Call } from '../client/calls.js'
+import type { Call } from '../client/calls.js'
 import { type ChatClient, type Connection, connectClient, type GatewayChoice } from '../client/chat-client.js'
 import { chosenGateway, type Options } from '../client/options.js'
 import { Pacer } from '../client/pacer.js'
@@ -14,10 +14,10 @@ import type { Progress } from '../util/progress.js'
 import { evidenceOf, judge } from '../verdict/judge.js'
 import type { Judgement } from '../verdict/verdict.js'
 import { always, playArms } from './arms.js'
-import { calibrate, NO_CACHE } from './calibrate.js'
-import { callsOf, type Plan, planOf, sizeOf } from './plan.js'
+import { callsOf, type Plan, shorten, sizeOf } from './plan.js'
 import { preflight } from './preflight.js'
-import { type ProbeContext, probeClientIdentity, probeHeaderNames, probeKey } from './probes.js'
+import { prepare } from './prepare.js'
+import { type ProbeContext, probeClientIdentity, probeHeaderNames, probeKey, tokensForNames } from './probes.js'
 
 /** The result of a run. */
 export interface Examination {
@@ -81,9 +81,8 @@ export async function examine(options: Options, progress: Progress, limits: Limi
     ? []
     : first.answers.map((each, index) => ({ arm: 'control', conversation: index + 1, turn: 1, answer: each }))
   const planned = { calls: 0, rounds: 0 }
-  const playRound = async (): Promise<void> => {
-    if (arms === undefined) return
-    const { plan } = arms
+  const playRound = async (plan = arms?.plan): Promise<void> => {
+    if (arms === undefined || plan === undefined) return
     let inRound = 0
     planned.calls += callsOf(plan)
     calls.push(
@@ -110,10 +109,13 @@ export async function examine(options: Options, progress: Progress, limits: Limi
     probes,
   })
   let analysis = analyse(calls, context({}))
+  // Names show where a call went whatever its length, so that a shorter round leaves room for the probe of header names.
+  const nextPlan = (last: Analysis): Plan | undefined =>
+    arms && (evidenceIdentifier(last) === undefined ? arms.plan : shorten(arms.plan, budget, tokensForNames(budget)))
   const probe = async (name: keyof Probes): Promise<Probes[keyof Probes]> => {
     if (name === 'more') {
       progress.report('Not decided yet: playing more conversations')
-      await playRound()
+      await playRound(nextPlan(analysis))
       return { rounds: planned.rounds }
     }
     progress.report(PROBING[name])
@@ -159,33 +161,6 @@ const PROBING: Readonly<Record<Exclude<keyof Probes, 'more'>, string>> = {
   key: 'Conversations stay without a key too: trying whether the key pins',
   client: 'One backend has answered all calls: trying other addresses and credentials',
 }
-
-/** Measures how the caches count, and plans the conversations. */
-async function prepare(
-  options: Options,
-  budget: TokenBudget,
-  connection: Connection,
-  answer: Answer,
-  stamping: GatewayChoice,
-  progress: Progress,
-): Promise<{ readonly plan: Plan; readonly blockTokens: number | undefined }> {
-  const first: Call = { arm: 'control', conversation: 1, turn: 1, answer }
-  const { backendHeader: header } = options
-  const trust = identifyBackends([first], { ...(header !== undefined && { header }) })?.trust
-  const isNamed = trust === 'known' || trust === 'named'
-  progress.report('Measuring how the caches count')
-  const cache =
-    budget.limit < MIN_CALIBRATION_BUDGET
-      ? NO_CACHE
-      : await calibrate(budget, connection.signal, connectClient(connection, stamping), isNamed)
-  return {
-    plan: planOf(options, budget, cache, trust),
-    blockTokens: cache.isVisible ? cache.blockTokens : undefined,
-  }
-}
-
-/** Tokens. With less, all of them are needed for the conversations. */
-const MIN_CALIBRATION_BUDGET = 20_000
 
 function playBothArms(
   connection: Connection,

@@ -84,3 +84,13 @@ function openingOf({ isVisible, cachedTokens }: CacheProfile, isNamed: boolean):
 export function sizeOf({ conversations, turns, length }: Omit<Plan, 'pauseMs'>): number {
   return 2 * conversations * (turns * length.opening + ((turns * (turns + 1)) / 2) * length.question)
 }
+
+const LEAST_SCALE = 0.4
+
+/** The plan with shorter texts, so that after it this many tokens are left. Unchanged where the texts would be too short. */
+export function shorten(plan: Plan, budget: TokenBudget, reserve: number): Plan {
+  const scale = (budget.limit - budget.spent - reserve) / budget.tokensFor(sizeOf(plan))
+  if (scale >= 1 || scale < LEAST_SCALE) return plan
+  const { opening, question } = plan.length
+  return { ...plan, length: { opening: Math.floor(opening * scale), question: Math.floor(question * scale) } }
+}

@@ -5,7 +5,7 @@ import { readCaches } from '../analysis/cache-steps.js'
 import { type Evidence, evidenceByCache, evidenceByName } from '../analysis/evidence.js'
 import type { Probes } from '../analysis/findings.js'
 import { compareWithChance, type Placement } from '../analysis/significance.js'
-import type { ApiAdapter } from '../client/api-adapters.js'
+import { type ApiAdapter, MAX_TOKENS } from '../client/api-adapters.js'
 import { type ChatClient, type Connection, connectClient } from '../client/chat-client.js'
 import { addressesTo, fetchFrom } from '../client/from-address.js'
 import type { TokenBudget } from '../client/token-budget.js'
@@ -14,7 +14,7 @@ import { follows, isHeldByKey, isUnlikely, stays, staysOnlyWithKey } from '../ve
 import { always, playArms } from './arms.js'
 import { askWithin, type Length, secondTurn } from './conversation.js'
 import { otherHeaderNames } from './header-names.js'
-import type { Plan } from './plan.js'
+import { callsOf, type Plan, sizeOf } from './plan.js'
 
 /** What all probes need. */
 export interface ProbeContext {
@@ -39,6 +39,16 @@ const SHORT: Length = { opening: 24, question: 8 }
 const FIRST_LOOK = { conversations: 6, turns: 4 }
 const HALVES = { conversations: 4, turns: 4 }
 const LAST_LOOK = { conversations: 8, turns: 5 }
+
+/** What `probeHeaderNames` needs at most, with short prompts. */
+export function tokensForNames(budget: TokenBudget): number {
+  const halvings = Math.ceil(Math.log2(otherHeaderNames([]).length))
+  const looks = [FIRST_LOOK, ...Array.from({ length: halvings }, () => HALVES), LAST_LOOK]
+  return looks.reduce(
+    (sum, look) => sum + budget.tokensFor(sizeOf({ ...look, length: SHORT })) + callsOf(look) * MAX_TOKENS,
+    0,
+  )
+}
 
 /**
  * Looks for a header by whose value the gateway pins, among all known names: first all of them against none, then one half
