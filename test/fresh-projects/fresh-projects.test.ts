@@ -102,19 +102,36 @@ project('tools', `jest ${pinned.tools.jest}`, () => {
   })
 
   it.each([
-    ['with --experimental-vm-modules', ['--experimental-vm-modules', jest]],
-    ['with a transform of our package', [jest, '--config', 'transforming.config.js']],
-  ])('%s loads the package in a Node and in a jsdom environment, and stamps', async (_, args) => {
+    ['CommonJS', [jest]],
+    ['ES modules with --experimental-vm-modules', ['--experimental-vm-modules', jest]],
+  ])('loads the package as %s in a Node and in a jsdom environment, and stamps', async (_, args) => {
     await node(folder, [...args, '--runInBand', '--ci', '--cache=false'], { GATEWAY: server.origin })
     expect(keysAt(server)).toEqual([HASHED, KEY, HASHED, KEY])
   })
-
-  it('without either refuses the package, with a message that names the way out', async () => {
-    await expect(node(folder, [jest, '--runInBand', '--ci', '--cache=false'])).rejects.toThrow(
-      'transformIgnorePatterns',
-    )
-  })
 })
+
+project(
+  'commonjs',
+  `TypeScript ${pinned.commonjs.typescript} with module "commonjs" and the classic resolution`,
+  () => {
+    let folder: string
+    beforeAll(() => {
+      folder = place('commonjs', folderOf('commonjs'))
+    })
+    const bin = (path: string) => join(folderOf('commonjs'), 'node_modules', path)
+
+    it('compiles against all entries, and both builds of the package share a scope', async () => {
+      await node(folder, [bin('typescript/lib/tsc.js'), '-p', '.'])
+      expect(await node(folder, ['out/main.js'], { GATEWAY: server.origin })).toBe('true,function,function\n')
+      expect(keysAt(server)).toEqual([HASHED, KEY, undefined, 'conversation-43', 'conversation-44'])
+    })
+
+    it(`stamps under ts-jest ${pinned.commonjs['ts-jest']}`, async () => {
+      await node(folder, [bin('jest/bin/jest.js'), '--runInBand', '--ci', '--cache=false'], { GATEWAY: server.origin })
+      expect(keysAt(server)).toEqual([HASHED, KEY])
+    })
+  },
+)
 
 project('tools', `vitest ${pinned.tools.vitest}`, () => {
   it('stamps in jsdom and in happy-dom, whether Node loads the package or Vite', async () => {

@@ -25,6 +25,7 @@ export const pinned = {
     jsdom: '31.0.1',
     'happy-dom': '21.0.4',
   },
+  commonjs: { typescript: '5.9.3', 'ts-jest': '29.4.15' },
   langchain03: {
     '@langchain/core': '0.3.80',
     '@langchain/openai': '0.3.17',
@@ -54,6 +55,14 @@ export const wanted: Readonly<Record<ProjectName, Versions>> = {
   next15: { ...pinned.next15, ...react },
   next16: { ...pinned.next16, ...react },
   tools: { ...pinned.tools, '@babel/plugin-transform-modules-commonjs': '7.29.14', ...dependencies() },
+  commonjs: {
+    ...pinned.commonjs,
+    jest: pinned.tools.jest,
+    '@types/jest': '30.0.0',
+    '@types/node': '24.19.2',
+    '@opentelemetry/api': '1.10.0',
+    ...dependencies(),
+  },
   langchain03: pinned.langchain03,
   langchain1: pinned.langchain1,
 }

@@ -15,9 +15,14 @@ const DE_FACTO = [
   'x_session_id',
 ]
 
-/** The names under which a key may be heeded, but for those that were sent. The other spelling of those comes first. */
+/** The names that a gateway may read a key from, without those that were sent. Their other spellings come first. */
 export function otherHeaderNames(sent: readonly string[]): readonly string[] {
-  const twins = sent.map((name) => (name.includes('_') ? name.replaceAll('_', '-') : ''))
   const known = [...gateways.values()].flatMap(({ headers }) => headers)
-  return [...new Set([...twins, ...known, ...DE_FACTO])].filter((name) => name !== '' && !sent.includes(name))
+  return [...new Set([...otherSpellings(sent), ...known, ...DE_FACTO])].filter((name) => !sent.includes(name))
+}
+
+/** Names with underscores, which many hops drop, with hyphens instead. */
+export function otherSpellings(sent: readonly string[]): readonly string[] {
+  const spellings = sent.filter((name) => name.includes('_')).map((name) => name.replaceAll('_', '-'))
+  return [...new Set(spellings)].filter((name) => !sent.includes(name))
 }

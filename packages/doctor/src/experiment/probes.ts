@@ -13,7 +13,7 @@ import { orAborted } from '../util/or-aborted.js'
 import { follows, isHeldByKey, isUnlikely, stays, staysOnlyWithKey } from '../verdict/statistics.js'
 import { always, playArms } from './arms.js'
 import { askWithin, type Length, secondTurn } from './conversation.js'
-import { otherHeaderNames } from './header-names.js'
+import { otherHeaderNames, otherSpellings } from './header-names.js'
 import { callsOf, type Plan, sizeOf } from './plan.js'
 
 /** What all probes need. */
@@ -70,8 +70,10 @@ export async function probeHeaderNames(context: ProbeContext, sent: readonly str
   // A look that only leads to the next one need not be significant.
   if (!staysOnlyWithKey(first)) return { tried, ...short }
   let left = all
-  while (left.length > 1) {
-    const half = left.slice(0, Math.ceil(left.length / 2))
+  // The other spellings of what was sent come first, and are the likeliest.
+  let size = otherSpellings(sent).length || Math.ceil(all.length / 2)
+  for (; left.length > 1; size = Math.ceil(left.length / 2)) {
+    const half = left.slice(0, size)
     const rest = left.slice(half.length)
     const compared = await compareNames(context, length, HALVES, half, rest)
     if (compared === undefined) return { tried, among: left }

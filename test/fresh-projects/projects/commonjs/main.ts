@@ -1,0 +1,3 @@
+import { calls } from './calls'
+
+calls(process.env.GATEWAY ?? '').then(console.log)
