@@ -14,6 +14,7 @@ export default defineConfig({
       { find: /^llm-affinity\/instrument$/, replacement: from('packages/llm-affinity/src/instrument.ts') },
       { find: /^llm-affinity\/langchain$/, replacement: from('packages/llm-affinity/src/langchain.ts') },
       { find: /^llm-affinity\/otel$/, replacement: from('packages/llm-affinity/src/otel.ts') },
+      { find: /^llm-affinity\/server$/, replacement: from('packages/llm-affinity/src/server.ts') },
       { find: /^llm-affinity\/usage$/, replacement: from('packages/llm-affinity/src/usage.ts') },
       { find: /^llm-affinity-testkit\/vitest$/, replacement: from('packages/testkit/src/vitest.ts') },
       { find: /^llm-affinity-testkit$/, replacement: from('packages/testkit/src/index.ts') },

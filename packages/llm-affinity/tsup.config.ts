@@ -6,6 +6,7 @@ const entries = [
   'src/instrument.ts',
   'src/langchain.ts',
   'src/otel.ts',
+  'src/server.ts',
   'src/undici.ts',
   'src/usage.ts',
 ]

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { Session } from 'llm-affinity'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { recorder } from '../support/recorder.ts'
+import { redis, startRedis } from '../support/redis.ts'
 import { keyOn, keysAt } from '../support/wire.ts'
 import { installPacked, place } from './packed.ts'
 import { folderOf, names, type ProjectName, pinned, receiptOf } from './pinned.ts'
@@ -160,6 +161,56 @@ for (const name of ['langchain03', 'langchain1'] as const) {
   })
 }
 
+for (const name of ['servers', 'servers-old'] as const) {
+  const versions = pinned[name]
+  const programs = [
+    ['express', 'express', versions.express],
+    ['fastify', 'fastify', versions.fastify],
+    ['koa', 'koa', versions.koa],
+    ['hono', 'hono', versions.hono],
+    ['nest', 'express', versions['@nestjs/core']],
+    ['nest', 'fastify', versions['@nestjs/platform-fastify']],
+    ['handler', 'Request', versions['@hono/node-server']],
+    ['connect', 'node:http', process.versions.node],
+  ] as const
+
+  project(name, 'llm-affinity/server', () => {
+    it.each(programs)('runs requests to %s on %s %s in the session of their conversation', async (...program) => {
+      const folder = place('servers', folderOf(name))
+      await node(folder, ['program.mjs', ...program.slice(0, 2), program.join(' ')], { GATEWAY: server.origin })
+      expectOwnKeys(30)
+    })
+
+    const isHere = redis.find() !== undefined
+    if (!isHere) console.log('skipped: BullMQ needs Redis: npm run projects:install')
+    it.skipIf(!isHere)(`runs jobs of BullMQ ${versions.bullmq} in the session of their conversation`, async () => {
+      await using started = await startRedis()
+      const folder = place('servers', folderOf(name))
+      const env = { GATEWAY: server.origin, REDIS: String(started.port) }
+      await node(folder, ['bullmq.mjs', 'bullmq', `bullmq ${versions.bullmq}`], env)
+      expectOwnKeys(50)
+    })
+  })
+}
+
+// Every turn carries the key of its user's conversation; strangers' turns and side calls carry none.
+function expectOwnKeys(conversations: number): void {
+  const calls = server.requests.map((request) => {
+    const [, what, of = '', by = ''] = /"(turn|side call) of (.+?) by ([^"]+)"/.exec(request.text()) ?? []
+    const [namespace = '', id] = of.split(' / ')
+    const session = id === undefined ? undefined : new Session(id, { namespace, secret: 'a secret of the test' })
+    return { what, of, by, expected: what === 'turn' ? session?.key : undefined, key: keyOn(request) }
+  })
+  expect(calls.filter(({ expected, key }) => expected !== key)).toEqual([])
+  const turns = calls.filter(({ what }) => what === 'turn')
+  expect(turns.length).toBe(calls.length / 2)
+  // One conversation in ten is a stranger's, and has no key.
+  const counts = Map.groupBy(turns, ({ by }) => by)
+  expect([...counts.values()].map((all) => new Set(all.map(({ key }) => key)).size)).toEqual(
+    Array.from(counts, () => conversations - conversations / 10 + 1),
+  )
+}
+
 project('tools', 'the other packages', () => {
   it('llm-affinity-testkit records a stamped call', async () => {
     const script = `
@@ -186,6 +237,7 @@ describe('docs/runtimes.md', () => {
       version,
     ])
     const run = names
+      .filter((name) => !name.startsWith('servers'))
       .flatMap((name) => Object.entries(pinned[name]))
       .filter(([name]) => name !== 'jest-environment-jsdom' && !name.startsWith('@langchain/'))
     expect(named.toSorted()).toEqual(run.toSorted())

@@ -4,6 +4,7 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { redis } from '../support/redis.ts'
 import { folderOf, names, type ProjectName, pinned, receiptOf, wanted } from './pinned.ts'
 
 async function install(name: ProjectName): Promise<void> {
@@ -17,6 +18,10 @@ async function install(name: ProjectName): Promise<void> {
   writeFileSync(receiptOf(name), manifest)
 }
 
+await redis.install().then(
+  () => console.log(`Redis ${redis.version} is here: ${redis.find()}`),
+  (error: unknown) => console.log(`Redis cannot be installed on this machine: ${error}`),
+)
 // At the same time: npm waits for the network, and unpacks on one core.
 await Promise.all(
   names.map(async (name) => {

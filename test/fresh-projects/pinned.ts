@@ -40,6 +40,26 @@ export const pinned = {
     '@langchain/groq': '1.3.1',
     '@langchain/langgraph': '1.3.7',
   },
+  servers: {
+    express: '5.3.0',
+    fastify: '5.12.8',
+    koa: '3.3.0',
+    hono: '4.13.19',
+    '@hono/node-server': '2.1.8',
+    '@nestjs/core': '12.5.1',
+    '@nestjs/platform-fastify': '12.5.0',
+    bullmq: '6.7.0',
+  },
+  'servers-old': {
+    express: '4.17.3',
+    fastify: '4.0.3',
+    koa: '2.13.4',
+    hono: '4.0.10',
+    '@hono/node-server': '1.8.2',
+    '@nestjs/core': '10.0.5',
+    '@nestjs/platform-fastify': '10.0.5',
+    bullmq: '5.0.0',
+  },
 } as const satisfies Record<string, Versions>
 
 export type ProjectName = keyof typeof pinned
@@ -63,6 +83,8 @@ export const wanted: Readonly<Record<ProjectName, Versions>> = {
     '@opentelemetry/api': '1.10.0',
     ...dependencies(),
   },
+  servers: withNest(pinned.servers),
+  'servers-old': withNest(pinned['servers-old']),
   langchain03: pinned.langchain03,
   langchain1: pinned.langchain1,
 }
@@ -78,6 +100,13 @@ export function folderOf(name: ProjectName): string {
 /** Written when an install has come to its end. */
 export function receiptOf(name: ProjectName): string {
   return join(folderOf(name), 'receipt.json')
+}
+
+// Nest's other packages, in the versions that belong together.
+function withNest(versions: Versions & { readonly '@nestjs/core': string }): Versions {
+  const nest = versions['@nestjs/core']
+  const rest = { rxjs: '7.8.2', 'reflect-metadata': nest.startsWith('10.') ? '0.1.14' : '0.2.2' }
+  return { ...versions, ioredis: '5.8.2', '@nestjs/common': nest, '@nestjs/platform-express': nest, ...rest }
 }
 
 function dependencies(): Versions {

@@ -1,0 +1,87 @@
+// Which session a request to a server belongs to.
+
+import { isSession, Session } from '../session/session.js'
+import { checkOptions, expected, kind } from '../util/errors.js'
+import { warnOnce } from '../util/warn.js'
+
+const PAGE = 'See docs/servers.md'
+
+/** The conversation that a request to a server belongs to. */
+export interface Conversation {
+  /** The user or tenant, as the application has authenticated it. Never a value that a client can choose. */
+  readonly user: string
+  /** The id of the conversation. A client may send it: it only selects among the conversations of its own user. */
+  readonly conversation: string
+}
+
+/** Options of `serverSessions`. */
+export interface ServerSessionsOptions {
+  /**
+   * The secret from which keys are derived, with the user and the conversation: without it, nobody can compute a key. The same
+   * in all processes of an application, such as an environment variable with 32 random bytes.
+   */
+  readonly secret: string
+}
+
+type Found = Conversation | Session | null | undefined
+
+/**
+ * Returns the conversation of a request, after the application has authenticated it; undefined or null for a request outside of
+ * any conversation, which then runs without a session. A `Session` is used as it is. May be async. What it throws is the
+ * request's error.
+ */
+export type ConversationOf<Request> = (request: Request) => Found | Promise<Found>
+
+/** Returns the session of a conversation. Undefined, with one warning, for a user or conversation that is not a string. */
+export type SessionOf = (conversation: Found) => Session | undefined
+
+/** @throws TypeError for wrong options. */
+export function sessionsOf(options: ServerSessionsOptions): SessionOf {
+  const { secret } = checkOptions(options, ['secret'], '{ secret: process.env.SESSION_SECRET }')
+  if (typeof secret !== 'string' || secret === '') {
+    throw expected('`secret` to be a string that is not empty', secret === '' ? 'an empty one' : kind(secret), PAGE)
+  }
+  return (found) => {
+    if (found === undefined || found === null || isSession(found)) return found ?? undefined
+    const { user, conversation } = Object(found) as Partial<Conversation>
+    for (const [name, value] of Object.entries({ user, conversation })) {
+      if (typeof value === 'string' && value !== '') continue
+      const what = value === '' ? 'an empty one' : kind(value)
+      warnOnce(
+        `the conversation of a request has no \`${name}\`: expected a string, got ${what}. Its calls are not pinned. ${PAGE}`,
+      )
+      return undefined
+    }
+    return new Session(String(conversation), { namespace: String(user), secret })
+  }
+}
+
+/** @throws TypeError where a helper is given anything else than a function. */
+export function checkConversationOf(value: unknown, helper: string): void {
+  if (typeof value === 'function') return
+  throw expected(
+    'a function that returns the conversation of a request',
+    kind(value),
+    `Write sessions.${helper}((request) => ({ user: …, conversation: … })). ${PAGE}`,
+  )
+}
+
+/** Calls `then` with the session of a request: at once, unless the application needs time to find it. */
+export function withSessionOf<Request, Result>(
+  sessionOf: SessionOf,
+  conversationOf: ConversationOf<Request>,
+  request: Request,
+  then: (session: Session | undefined) => Result | Promise<Result>,
+): Result | Promise<Result> {
+  const found = conversationOf(request)
+  return isPromise(found) ? found.then((late) => then(sessionOf(late))) : then(sessionOf(found))
+}
+
+function isPromise(value: unknown): value is Promise<Found> {
+  return typeof Object(value).then === 'function'
+}
+
+/** Runs `fn` in the scope of the session, if there is one. */
+export function runIn<T>(session: Session | undefined, fn: () => T): T {
+  return session === undefined ? fn() : session.run(fn)
+}
