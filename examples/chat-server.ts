@@ -1,9 +1,11 @@
-// A chat server: many conversations at once, through one client. The scope is opened in one place, by a middleware.
+// A chat server: many conversations at once, through one client. One middleware opens the session of each request, which comes
+// from the user that the server has authenticated.
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { serve } from '@hono/node-server'
-import { Hono } from 'hono'
-import { runWithoutSession, runWithSession, withAffinity } from 'llm-affinity'
+import { type Context, Hono } from 'hono'
+import { runWithoutSession, withAffinity } from 'llm-affinity'
+import { serverSessions } from 'llm-affinity/server'
 import { startRecorder } from 'llm-affinity-testkit'
 import OpenAI from 'openai'
 import { show } from './show.ts'
@@ -15,9 +17,18 @@ const openai = withAffinity(new OpenAI({ baseURL: gateway.baseURL, apiKey: 'none
 const model = 'test-model'
 
 const chats = new Map<string, OpenAI.ChatCompletionMessageParam[]>()
-const app = new Hono()
+const sessions = serverSessions({ secret: 'from your environment' })
+const app = new Hono<{ Variables: { user: string | undefined } }>()
 
-app.use('/chats/:id/*', (context, next) => runWithSession(context.req.param('id'), next))
+app.use(async (context, next) => {
+  // Your authentication.
+  context.set('user', context.req.header('authorization')?.replace('Bearer token-of-', ''))
+  await next()
+})
+app.use(
+  '/chats/:id/*',
+  sessions.hono((context: Context) => ({ user: context.get('user'), conversation: context.req.param('id') })),
+)
 
 app.post('/chats/:id/turns', async (context) => {
   const id = context.req.param('id')
@@ -46,7 +57,8 @@ const { port } = server.address() as AddressInfo
 const users = ['ada', 'ben', 'eve', 'ida', 'max', 'tom'].map(async (name) => {
   for (const turn of [1, 2, 3]) {
     const url = `http://127.0.0.1:${port}/chats/chat-of-${name}/turns`
-    const response = await fetch(url, { method: 'POST', body: `${name}, turn ${turn}` })
+    const headers = { authorization: `Bearer token-of-${name}` }
+    const response = await fetch(url, { method: 'POST', headers, body: `${name}, turn ${turn}` })
     if (!response.ok) throw new Error(`the chat server answered ${response.status}`)
   }
 })

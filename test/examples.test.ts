@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import { Session } from 'llm-affinity'
 import { describe, expect, it } from 'vitest'
 import { runNode } from './support/child.ts'
 
@@ -73,7 +74,9 @@ const judged: Record<string, (calls: readonly Call[]) => void> = {
     const users = ['ada', 'ben', 'eve', 'ida', 'max', 'tom']
     expect(calls).toHaveLength(users.length * 4)
     for (const user of users) {
-      const turns = [1, 2, 3].map((turn) => [`${user}, turn ${turn}`, `chat-of-${user}`])
+      // The key is derived from the user, the conversation and the server's secret.
+      const { key } = new Session(`chat-of-${user}`, { namespace: user, secret: 'from your environment' })
+      const turns = [1, 2, 3].map((turn) => [`${user}, turn ${turn}`, key])
       expect(calls.filter(([said]) => said.startsWith(`${user},`))).toEqual(turns)
       expect(calls).toContainEqual([`title of chat-of-${user}`, undefined])
     }

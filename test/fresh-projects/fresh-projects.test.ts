@@ -55,6 +55,23 @@ for (const name of ['next15', 'next16'] as const) {
       expect(await response.json()).toEqual({ runtime })
       expect(keysAt(server)).toEqual([undefined, HASHED, KEY])
     })
+
+    it('runs a route handler, its stream and what comes after the response in the session', async () => {
+      const ids = Array.from({ length: 20 }, (_, i) => `conversation-${i}`)
+      const gateway = encodeURIComponent(server.origin)
+      await Promise.all(
+        ids.map(async (id) => {
+          const url = `${app.origin}/chat?gateway=${gateway}&user=alice&id=${id}`
+          await (await fetch(url, { method: 'POST' })).text()
+        }),
+      )
+      await vi.waitUntil(() => server.requests.length === 20 * 5, { timeout: 30_000 })
+      const wrong = server.requests.filter((request) => {
+        const id = request.path.split('&').at(-1)
+        return keyOn(request) !== new Session(id, { namespace: 'alice', secret: 'a secret of the test' }).key
+      })
+      expect(wrong).toEqual([])
+    })
   })
 }
 
@@ -192,6 +209,14 @@ for (const name of ['servers', 'servers-old'] as const) {
     })
   })
 }
+
+project('servers', 'llm-affinity/server', () => {
+  it('has types that fit those of the frameworks', async () => {
+    const folder = place('servers', folderOf('servers'))
+    const compiler = join(folderOf('servers'), 'node_modules/typescript/lib/tsc.js')
+    expect(await node(folder, [compiler, '-p', 'types'])).toBe('')
+  })
+})
 
 // Every turn carries the key of its user's conversation; strangers' turns and side calls carry none.
 function expectOwnKeys(conversations: number): void {

@@ -1,3 +1,3 @@
 // The entry "llm-affinity/server".
-export { type ServerSessions, serverSessions } from './server/adapters.js'
-export type { Conversation, ConversationOf, ServerSessionsOptions } from './server/conversation.js'
+export { type NestContext, type NestInterceptor, type ServerSessions, serverSessions } from './server/adapters.js'
+export type { Conversation, ConversationOf, Found, ServerSessionsOptions } from './server/conversation.js'

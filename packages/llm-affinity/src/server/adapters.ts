@@ -3,9 +3,9 @@
 
 import type { Session } from '../session/session.js'
 import {
-  type Conversation,
   type ConversationOf,
   checkConversationOf,
+  type Found,
   runIn,
   type ServerSessionsOptions,
   sessionsOf,
@@ -13,11 +13,16 @@ import {
 } from './conversation.js'
 import { bindEvents, observableIn, responseIn } from './streams.js'
 
-type Next = (error?: unknown) => void
-
 /** What is used of Nest's ExecutionContext. */
-interface NestContext {
+export interface NestContext {
+  /** The request and the response of Express or Fastify. */
   switchToHttp(): { getRequest(): unknown; getResponse(): unknown }
+}
+
+/** An interceptor of Nest. */
+export interface NestInterceptor<Context extends NestContext> {
+  /** Runs the handler in the session of its conversation. Nest calls it once per request. */
+  intercept<T>(context: Context, next: { handle(): T }): T | Promise<T>
 }
 
 /** The helpers of a server. All of them use the same secret, so that they find the same session for the same conversation. */
@@ -29,11 +34,11 @@ export interface ServerSessions {
    * @example
    * new Worker('turns', (job) => sessions.run(job.data, () => answer(job.data)))
    */
-  run<T>(conversation: Conversation | Session | null | undefined, fn: () => T): T
+  run<T>(conversation: Found, fn: () => T): T
   /** Middleware for Express 4 and 5, and others with `(request, response, next)`. Place it after authentication. */
   express<Request extends object>(
     conversationOf: ConversationOf<Request>,
-  ): (request: Request, response: object, next: Next) => void
+  ): (request: Request, response: object, next: (error?: unknown) => void) => void
   /** A `preHandler` hook for Fastify: `app.addHook('preHandler', sessions.fastify(…))`. Add it after authentication. */
   fastify<Request extends object>(
     conversationOf: ConversationOf<Request>,
@@ -47,9 +52,7 @@ export interface ServerSessions {
     conversationOf: ConversationOf<Context>,
   ): (context: Context, next: () => Promise<void>) => Promise<void>
   /** An interceptor for Nest, on Express or Fastify. Interceptors run after guards, which authenticate. */
-  nest<Context extends NestContext>(
-    conversationOf: ConversationOf<Context>,
-  ): { intercept<T>(context: Context, next: { handle(): T }): T | Promise<T> }
+  nest<Context extends NestContext>(conversationOf: ConversationOf<Context>): NestInterceptor<Context>
   /**
    * Wraps a function from a `Request` to a `Response`: a route handler of Next.js, SvelteKit or React Router, the `fetch` of
    * Bun, Deno and Workers.

@@ -6,12 +6,12 @@ import { warnOnce } from '../util/warn.js'
 
 const PAGE = 'See docs/servers.md'
 
-/** The conversation that a request to a server belongs to. */
+/** The conversation that a request to a server belongs to. Without both parts the request runs without a session, with one warning. */
 export interface Conversation {
   /** The user or tenant, as the application has authenticated it. Never a value that a client can choose. */
-  readonly user: string
+  readonly user: string | undefined
   /** The id of the conversation. A client may send it: it only selects among the conversations of its own user. */
-  readonly conversation: string
+  readonly conversation: string | undefined
 }
 
 /** Options of `serverSessions`. */
@@ -23,7 +23,8 @@ export interface ServerSessionsOptions {
   readonly secret: string
 }
 
-type Found = Conversation | Session | null | undefined
+/** What an application has found: a conversation, a session of its own, or none. */
+export type Found = Conversation | Session | null | undefined
 
 /**
  * Returns the conversation of a request, after the application has authenticated it; undefined or null for a request outside of

@@ -1,0 +1,243 @@
+import { EventEmitter } from 'node:events'
+import { createServer } from 'node:http'
+import { serve } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
+import { affinityFetch, currentSession, Session } from 'llm-affinity'
+import { serverSessions } from 'llm-affinity/server'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { recorder } from '../support/recorder.ts'
+import { keysAt } from '../support/wire.ts'
+
+const server = await recorder()
+const sessions = serverSessions({ secret: 'a secret of the test' })
+const keyOf = (user: string, id: string) => new Session(id, { namespace: user, secret: 'a secret of the test' }).key
+const send = affinityFetch()
+const call = () => send(`${server.origin}/v1/models`).then((response) => response.text())
+
+const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+beforeEach(() => emitWarning.mockClear())
+
+/** What one user sends cannot change which key another user's calls carry. */
+describe('a client that sends the id of somebody else’s conversation', () => {
+  const userOf = (token: string | undefined) => (token === 'token of Alice' ? 'alice' : 'mallory')
+
+  async function serveWith(app: Hono, play: (origin: string) => Promise<void>): Promise<void> {
+    const running = serve({ fetch: app.fetch, port: 0, hostname: '127.0.0.1' })
+    if (!running.listening) await new Promise((resolve) => running.once('listening', resolve))
+    const address = running.address()
+    try {
+      await play(`http://127.0.0.1:${typeof address === 'object' && address?.port}`)
+    } finally {
+      await new Promise((resolve) => running.close(resolve))
+    }
+  }
+
+  it('gets a key of its own, which is not sent by anybody else', async () => {
+    const app = new Hono()
+    app.use(
+      '/chat/:id',
+      sessions.hono((c: Context) => ({
+        user: userOf(c.req.header('authorization')),
+        conversation: c.req.param('id'),
+      })),
+    )
+    app.post('/chat/:id', async (c) => c.text(await call()))
+    await serveWith(app, async (origin) => {
+      for (const authorization of ['token of Alice', 'token of Mallory']) {
+        const headers = { authorization, 'x-session-id': keyOf('alice', '42'), 'x-litellm-session-id': '42' }
+        await fetch(`${origin}/chat/42`, { method: 'POST', headers })
+      }
+    })
+    expect(keysAt(server)).toEqual([keyOf('alice', '42'), keyOf('mallory', '42')])
+    expect(keyOf('alice', '42')).not.toBe(keyOf('mallory', '42'))
+  })
+
+  it('reaches the victim’s backend where the server trusts an id of the client, as the docs say', async () => {
+    const app = new Hono()
+    app.post('/chat/:id', async (c) => c.text(await new Session(c.req.param('id')).run(call)))
+    await serveWith(app, async (origin) => {
+      for (const authorization of ['token of Alice', 'token of Mallory']) {
+        await fetch(`${origin}/chat/conversation-42`, { method: 'POST', headers: { authorization } })
+      }
+    })
+    expect(keysAt(server)).toEqual(['conversation-42', 'conversation-42'])
+  })
+})
+
+describe('set-up mistakes', () => {
+  it.each([
+    [undefined, /options to be an object such as \{ secret: process.env.SESSION_SECRET \}, got undefined/],
+    [{}, /`secret` to be a string that is not empty, got undefined. See docs\/servers.md/],
+    [{ secret: '' }, /`secret` to be a string that is not empty, got an empty one/],
+    [{ secret: 'a', namespace: 'b' }, /options to be among `secret`, got "namespace"/],
+  ])('serverSessions throws for %o', (options, message) => {
+    expect(() => serverSessions(options as never)).toThrow(TypeError)
+    expect(() => serverSessions(options as never)).toThrow(message)
+  })
+
+  it.each(['express', 'fastify', 'koa', 'hono', 'nest', 'handler'] as const)(
+    '%s throws where it is given no function, and says what to write',
+    (name) => {
+      expect(() => Reflect.apply(sessions[name], sessions, [{ user: 'alice' }])).toThrow(
+        `Expected a function that returns the conversation of a request, got an object. Write sessions.${name}(`,
+      )
+    },
+  )
+})
+
+describe('a request without a conversation', () => {
+  it.each([
+    [undefined, 0],
+    [null, 0],
+    [{ user: 'alice' }, 1],
+    [{ user: '', conversation: '42' }, 1],
+    [{ user: 7, conversation: '42' }, 1],
+    ['alice', 1],
+  ])('runs without a session for %o, with a warning where that is a mistake', async (found, warnings) => {
+    const handle = sessions.handler(
+      () => found as never,
+      async () => {
+        expect(currentSession()).toBeUndefined()
+        await call()
+        return new Response('done')
+      },
+    )
+    expect(await (await handle(new Request(server.origin))).text()).toBe('done')
+    expect(keysAt(server)).toEqual([undefined])
+    expect(emitWarning.mock.calls.length).toBeLessThanOrEqual(warnings)
+  })
+
+  it('says which part was missing, once', async () => {
+    const run = () => sessions.run({ user: 'alice', conversation: 8 } as never, currentSession)
+    expect([run(), run()]).toEqual([undefined, undefined])
+    expect(emitWarning.mock.calls.map(([text]) => text)).toEqual([
+      'llm-affinity: the conversation of a request has no `conversation`: expected a string, got a number. Its calls are not pinned. See docs/servers.md',
+    ])
+  })
+})
+
+describe('what the application throws while it looks for the conversation', () => {
+  const failure = new Error('no such user')
+  it.each([
+    [
+      'at once',
+      () => {
+        throw failure
+      },
+    ],
+    ['later', () => Promise.reject(failure)],
+  ])('is the error of the request: %s', async (_, conversationOf) => {
+    const next = vi.fn()
+    const express = sessions.express(conversationOf)
+    try {
+      express({}, {}, next)
+      await Promise.resolve()
+      await Promise.resolve()
+      expect(next.mock.calls).toEqual([[failure]])
+    } catch (error) {
+      // Express takes what middleware throws.
+      expect(error).toBe(failure)
+    }
+    await expect(sessions.koa(conversationOf)({}, async () => {})).rejects.toBe(failure)
+    await expect(sessions.hono(conversationOf)({}, async () => {})).rejects.toBe(failure)
+    const handle = sessions.handler(conversationOf, () => new Response())
+    await expect(handle(undefined as never)).rejects.toBe(failure)
+  })
+})
+
+describe('a response', () => {
+  const within = (respond: () => Response) =>
+    sessions.handler(() => ({ user: 'alice', conversation: '42' }), respond)(new Request(server.origin))
+
+  it.each([
+    ['JSON', () => Response.json({ a: 1 })],
+    ['a body of known length', () => new Response('text', { headers: { 'content-length': '4' } })],
+    ['none', () => new Response(null, { status: 204 })],
+  ])('is passed on as it is with %s', async (_, respond) => {
+    let made: Response | undefined
+    const response = await within(() => {
+      made = respond()
+      return made
+    })
+    expect(response).toBe(made)
+  })
+
+  it('keeps its status and headers, cookies included', async () => {
+    const headers = new Headers([
+      ['content-type', 'text/event-stream'],
+      ['set-cookie', 'a=1'],
+      ['set-cookie', 'b=2'],
+    ])
+    const response = await within(() => new Response('data: 1\n\n', { status: 201, headers }))
+    expect([response.status, response.headers.get('content-type'), response.headers.getSetCookie()]).toEqual([
+      201,
+      'text/event-stream',
+      ['a=1', 'b=2'],
+    ])
+    expect(await response.text()).toBe('data: 1\n\n')
+  })
+
+  it('produces its body in the session, wherever it is read, and is cancelled there', async () => {
+    const seen: (string | undefined)[] = []
+    const body = () =>
+      new ReadableStream({
+        pull: async (controller) => {
+          seen.push(currentSession()?.key)
+          controller.enqueue(new Uint8Array(1))
+        },
+        cancel: (reason) => {
+          seen.push(`${reason}: ${currentSession()?.key}`)
+        },
+      })
+    const response = await within(() => new Response(body()))
+    const reader = response.body?.getReader()
+    await reader?.read()
+    await reader?.read()
+    await reader?.cancel('enough')
+    const key = keyOf('alice', '42')
+    expect(seen).toEqual([...Array(seen.length - 1).fill(key), `enough: ${key}`])
+    expect(seen.length).toBeGreaterThan(2)
+  })
+
+  it('fails as its body fails', async () => {
+    const failure = new Error('broken')
+    const body = new ReadableStream({
+      pull: () => {
+        throw failure
+      },
+    })
+    await expect((await within(() => new Response(body))).text()).rejects.toBe(failure)
+  })
+})
+
+describe('nested helpers', () => {
+  it('leave the inner session to the events of a request', async () => {
+    const outer = sessions.express(() => new Session('outer-conversation'))
+    const inner = sessions.express(() => new Session('inner-conversation'))
+    const keys: (string | undefined)[] = []
+    const http = createServer((request, response) => {
+      outer(request, response, () => {
+        inner(request, response, () => {
+          request.on('end', () => keys.push(currentSession()?.key)).resume()
+          response.once('finish', () => keys.push(currentSession()?.key))
+          response.end()
+        })
+      })
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => http.once('listening', resolve))
+    const address = http.address()
+    await fetch(`http://127.0.0.1:${typeof address === 'object' && address?.port}`, { method: 'POST', body: 'a' })
+    await new Promise((resolve) => http.close(resolve))
+    expect(keys).toEqual(['inner-conversation', 'inner-conversation'])
+  })
+
+  it('change no emitter but those of the request', () => {
+    const { emit } = EventEmitter.prototype
+    const response = new EventEmitter()
+    sessions.express(() => undefined)({}, response, () => {})
+    expect(response.emit).toBe(emit)
+    sessions.express(() => new Session('conversation-42'))({}, response, () => {})
+    expect(Object.hasOwn(response, 'emit')).toBe(true)
+    expect(EventEmitter.prototype.emit).toBe(emit)
+  })
+})
