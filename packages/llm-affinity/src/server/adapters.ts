@@ -15,8 +15,13 @@ import { bindEvents, observableIn, responseIn } from './streams.js'
 
 /** What is used of Nest's ExecutionContext. */
 export interface NestContext {
-  /** The request and the response of Express or Fastify. */
-  switchToHttp(): { getRequest(): unknown; getResponse(): unknown }
+  /** Returns the host of the request and the response. */
+  switchToHttp(): {
+    /** The request of Express or Fastify. */
+    getRequest(): unknown
+    /** The response of Express, the reply of Fastify. */
+    getResponse(): unknown
+  }
 }
 
 /** An interceptor of Nest. */
