@@ -124,7 +124,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
     [
       'an option that is none',
       () => affinityFetch({ origin: 'http://a' } as never),
-      /options to be among `gateway`, `origins`, `session`, `onOutcome`, `fetch`, got "origin"/,
+      /options to be among `gateway`, `origins`, `session`, `onOutcome`, `warnBypassed`, `warnNoSession`, `fetch`, got "origin"/,
     ],
     ['an option of another integration', () => withAffinity(client, { fetch } as never), /got "fetch"/],
     [

@@ -64,6 +64,7 @@ export function stampingFetch(policy: Policy, given: Fetch | undefined): Fetch {
     try {
       const scope = activeScope(policy.session)
       if (scope !== undefined) call = callOf(policy, scope, send, ...args)
+      else if (policy.warnNoSession && current() === undefined) warnOfNoSession(policy, args[0])
     } catch {
       warnOnce(FAULT)
     }
@@ -73,6 +74,14 @@ export function stampingFetch(policy: Policy, given: Fetch | undefined): Fetch {
 }
 
 const FAULT = 'a fault of its own kept a call from being stamped. The call was sent without a key'
+
+function warnOfNoSession(policy: Policy, input: Parameters<Fetch>[0]): void {
+  if (policy.targetFor(isRequest(input) ? input.url : String(input)) === undefined) return
+  warnOnce(
+    'a call was made outside of any session, and is not pinned. Make it in runWithSession(id, …), or, if that is meant, in ' +
+      'runWithoutSession',
+  )
+}
 
 /** Copies own properties, including a function's name and length: SDKs detect by them what a fetch can do. */
 export function copyOwnProperties<T extends object>(to: T, other: object): T {

@@ -6,7 +6,8 @@ import { isSession, type Outcome, type Session } from '../session/session.js'
 import { checkOptions, expected, kind } from '../util/errors.js'
 import { parseUrl } from '../util/url.js'
 import { warnOnce } from '../util/warn.js'
-import { covers, isHttp, type Origins, parseOrigins } from './origins.js'
+import { watchForBypass } from './bypass.js'
+import { covers, isHttp, type Origins, parseOrigins, TOKEN_ENDPOINT } from './origins.js'
 import type { Target } from './stamp.js'
 
 /** The options of all integrations. */
@@ -29,15 +30,33 @@ export interface AffinityOptions {
    *   caller; `readUsage` does not.
    */
   readonly onOutcome?: (outcome: Outcome, response?: Response) => void
+  /**
+   * Warns once if, inside of a session, another client sends a request to these origins without the key. On Node only. Needs
+   * `origins` or a wrapped client. Default: true where `NODE_ENV` is `development`.
+   */
+  readonly warnBypassed?: boolean
+  /**
+   * Warns once if a call that could be stamped is made outside of any session, and not in `runWithoutSession`. With
+   * `withAffinity`, `affinityFetch` and `patchGlobalFetch`. Default: false.
+   */
+  readonly warnNoSession?: boolean
 }
 
 /** The names of these options. */
-const AFFINITY_OPTIONS: readonly string[] = ['gateway', 'origins', 'session', 'onOutcome']
+const AFFINITY_OPTIONS: readonly string[] = [
+  'gateway',
+  'origins',
+  'session',
+  'onOutcome',
+  'warnBypassed',
+  'warnNoSession',
+]
 
 /** The checked options of an integration. */
 export interface Policy {
   readonly session: Session | undefined
   readonly onOutcome: AffinityOptions['onOutcome']
+  readonly warnNoSession: boolean
   /** The gateway behind a URL; undefined if requests to it are not stamped. */
   targetFor(url: string): Target | undefined
   /** Whether `origins`, or the base URL of the client, names this origin, with any path. */
@@ -45,9 +64,6 @@ export interface Policy {
   /** The origin in `origins` if there is exactly one: a request without an origin is assumed to go there. */
   readonly soleOrigin: string | undefined
 }
-
-// RFC 6749 does not define the path, but the token exchange of every SDK ends like this. It is not an LLM call.
-const TOKEN_ENDPOINT = /\/oauth2?(\/v\d[\d.]*)?\/token\/?$/
 
 const generic: Gateway = resolveGateway('generic')
 
@@ -58,7 +74,7 @@ const generic: Gateway = resolveGateway('generic')
  * @throws TypeError that names the option, what was expected and what it got.
  */
 export function policyOf(options: AffinityOptions, getBaseURL?: () => string): Policy {
-  const { session, gateway, origins, onOutcome } = checkAffinityOptions(options)
+  const { session, gateway, origins, onOutcome, ...warn } = checkAffinityOptions(options)
   if (session !== undefined && !isSession(session)) {
     throw expected(
       '`session` to be a Session',
@@ -69,7 +85,11 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
   if (onOutcome !== undefined && typeof onOutcome !== 'function') {
     throw expected('`onOutcome` to be a function', kind(onOutcome))
   }
+  for (const [name, value] of Object.entries(warn)) {
+    if (value !== undefined && typeof value !== 'boolean') throw expected(`\`${name}\` to be a boolean`, kind(value))
+  }
   const chosen = gateway === undefined ? undefined : resolveGateway(gateway)
+  const gatewayOf = (host: string): Gateway => chosen ?? gatewayAt(host) ?? generic
   const named = origins === undefined ? undefined : parseOrigins(origins)
   // Undefined: calls to any origin are stamped.
   const prefixes = (): ReturnType<typeof parseOrigins> | undefined =>
@@ -82,10 +102,12 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
     if (parsed === null || !isHttp(parsed) || TOKEN_ENDPOINT.test(parsed.pathname)) return undefined
     const allowed = prefixes()
     if (allowed !== undefined && !covers(allowed, parsed)) return undefined
-    const found = chosen ?? gatewayAt(parsed.hostname) ?? generic
+    const found = gatewayOf(parsed.hostname)
     const takesField = found.body?.paths?.some((path) => parsed.pathname.endsWith(path))
     return { gateway: found, origin: parsed.origin, field: takesField ? found.body?.field : undefined }
   }
+
+  if (warn.warnBypassed ?? isDevelopment()) watchForBypass(prefixes() ?? [], gatewayOf)
 
   // A client mostly calls the same URL, so only the last result is cached.
   let lastUrl: string | undefined
@@ -94,6 +116,7 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
   return {
     session,
     onOutcome,
+    warnNoSession: warn.warnNoSession === true,
     soleOrigin: named?.length === 1 ? named[0]?.origin : undefined,
     isNamed: (origin) => prefixes()?.some((prefix) => prefix.origin === origin) === true,
     targetFor(url) {
@@ -105,6 +128,15 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
       }
       return last
     },
+  }
+}
+
+function isDevelopment(): boolean {
+  try {
+    // In this form, bundlers replace it.
+    return process.env.NODE_ENV === 'development'
+  } catch {
+    return false
   }
 }
 

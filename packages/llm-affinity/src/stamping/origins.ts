@@ -7,6 +7,10 @@ import { parseUrl } from '../util/url.js'
  */
 export type Origins = string | URL | readonly (string | URL)[]
 
+// RFC 6749 does not define the path, but the token exchange of every SDK ends like this.
+/** The path of a token endpoint, which is no LLM call. */
+export const TOKEN_ENDPOINT: RegExp = /\/oauth2?(\/v\d[\d.]*)?\/token\/?$/
+
 /** An origin that the user named, and the prefix of the paths that it covers. */
 export interface OriginPrefix {
   readonly origin: string
