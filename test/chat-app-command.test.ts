@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Session } from 'llm-affinity'
 import { fail, startRecorder } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
-import type { ChatEvent } from '../examples/chat-app/chats.ts'
+import { type ChatEvent, Chats } from '../examples/chat-app/chats.ts'
 import { Feed } from '../examples/chat-app/feed.ts'
 import { startReplicas, startStandIn } from '../examples/chat-app/fleet.ts'
 import { createModel } from '../examples/chat-app/model.ts'
@@ -82,6 +82,28 @@ describe('where Caddy is not installed', () => {
     const pinned = await several(() => new Session('conversation-42').run(call))
     expect(new Set(pinned.map(({ replica }) => replica)).size).toBe(1)
     expect(new Set((await several(call)).map(({ replica }) => replica)).size).toBeGreaterThan(1)
+  })
+})
+
+describe('the chats of a user', () => {
+  it('are the newest, and say no more of those that were removed', async () => {
+    const fleet = { about: '', baseURL: '', backendHeader: '', replicas: [], [Symbol.asyncDispose]: async () => {} }
+    const chats = new Chats('a user', 'a secret', fleet)
+    const first = chats.create()
+    chats.begin(first, 'Hello')
+    const others = Array.from({ length: 100 }, () => chats.create().id)
+    const kept = others.filter((id) => chats.get(id) !== undefined)
+    expect(chats.get(first.id)).toBeUndefined()
+    expect(kept).toEqual(others.slice(-30))
+
+    const events = chats.events()
+    for (let text = 0; text < 1_000; text++) chats.end(first, `${text}`)
+    expect(first.messages).toHaveLength(100)
+    expect(first.messages.at(-1)?.text).toBe('999')
+    chats.close()
+    let told = 0
+    for await (const _ of events) told++
+    expect(told).toBe(1)
   })
 })
 

@@ -69,10 +69,10 @@ export class Chats {
     this.#created += 1
     const conversation = newConversation(this.#user, this.#created, this.#secret)
     this.#conversations.set(conversation.id, conversation)
-    const oldest = [...this.#conversations.values()].find(({ busy }) => !busy)
+    const [oldest] = this.#conversations.keys()
     if (this.#conversations.size > MOST_CONVERSATIONS && oldest !== undefined) {
-      this.#conversations.delete(oldest.id)
-      this.#feed.publish({ type: 'removed', id: oldest.id })
+      this.#conversations.delete(oldest)
+      this.#feed.publish({ type: 'removed', id: oldest })
     }
     this.#tell(conversation)
     return conversation
@@ -97,13 +97,13 @@ export class Chats {
       return
     }
     last.text += text
-    this.#feed.publish({ type: 'text', id: conversation.id, text })
+    this.#publish(conversation, { type: 'text', id: conversation.id, text })
   }
 
   called(conversation: Conversation, kind: Kind, { text: _, ...answer }: Answer): void {
     const call = { ...answer, conversation: conversation.id, kind, turn: conversation.turns }
     keep(conversation.calls, call, MOST_CALLS)
-    this.#feed.publish({ type: 'call', call })
+    this.#publish(conversation, { type: 'call', call })
   }
 
   rename(conversation: Conversation, title: string): void {
@@ -137,11 +137,16 @@ export class Chats {
 
   #show(conversation: Conversation, message: Message): void {
     keep(conversation.messages, message, MOST_MESSAGES)
-    this.#feed.publish({ type: 'message', id: conversation.id, message })
+    this.#publish(conversation, { type: 'message', id: conversation.id, message })
   }
 
   #tell(conversation: Conversation): void {
-    this.#feed.publish({ type: 'conversation', conversation: viewOf(conversation) })
+    this.#publish(conversation, { type: 'conversation', conversation: viewOf(conversation) })
+  }
+
+  #publish(conversation: Conversation, event: ChatEvent): void {
+    // One that has been removed may still be in the middle of a turn.
+    if (this.#conversations.has(conversation.id)) this.#feed.publish(event)
   }
 }
 
