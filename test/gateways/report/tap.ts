@@ -9,6 +9,7 @@ import type { Backend } from '../support/program.ts'
 /** A request that a replica has read. */
 export interface Read {
   readonly replica: string
+  readonly headers: IncomingHttpHeaders
   readonly body: string
   readonly promptTokens: number
   readonly cachedTokens: number
@@ -32,6 +33,7 @@ export async function startTap(replica: Replica, onRead: (read: Read) => void): 
       const after = replica.counters()
       onRead({
         replica: replica.name,
+        headers: incoming.headers,
         body: body.toString(),
         promptTokens: after.promptTokens - before.promptTokens,
         cachedTokens: after.cachedTokens - before.cachedTokens,
