@@ -4,6 +4,8 @@ import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { projects } from '../ecosystem/packages.ts'
+import { folderOf as clientsFolder, install as installProject } from '../ecosystem/run.ts'
 import { redis } from '../support/redis.ts'
 import { folderOf, names, type ProjectName, pinned, receiptOf, wanted } from './pinned.ts'
 
@@ -22,6 +24,12 @@ await redis.install().then(
   () => console.log(`Redis ${redis.version} is here: ${redis.find()}`),
   (error: unknown) => console.log(`Redis cannot be installed on this machine: ${error}`),
 )
+const [clients] = projects
+if (clients !== undefined) {
+  const why = await installProject(clients)
+  if (why !== undefined) throw new Error(why)
+  console.log(`SDK clients in ${clientsFolder(clients)}`)
+}
 // At the same time: npm waits for the network, and unpacks on one core.
 await Promise.all(
   names.map(async (name) => {

@@ -242,6 +242,48 @@ describe('a scope', () => {
     expect(await runWithoutSession(async () => 8)).toBe(8)
   })
 
+  describe('of a function that returns a request which is only sent when it is awaited', () => {
+    // As superagent, knex and others have it: a thenable that is no promise.
+    class Lazy {
+      readonly #value = 'sent by '
+      // biome-ignore lint/suspicious/noThenProperty: this is what the tests are about
+      then(resolve: (sender: string) => void): void {
+        resolve(this.#value + (currentSession()?.id ?? 'nobody'))
+      }
+      set(): this {
+        return this
+      }
+    }
+    const make = () => new Lazy()
+
+    it('is the scope in which the request is sent, wherever it is awaited', async () => {
+      const made = runWithSession('maker-session', make)
+      const free = runWithSession('maker-session', () => runWithoutSession(make))
+      await runWithSession('reader-session', async () => {
+        expect(await made).toBe('sent by maker-session')
+        expect(await made.set()).toBe('sent by maker-session')
+        expect(await free).toBe('sent by nobody')
+      })
+      expect(await runWithSession('conversation-42', make)).toBe('sent by conversation-42')
+    })
+
+    it('is the first one, where several return the same request', async () => {
+      const shared = make()
+      runWithSession('first-session', () => shared)
+      expect(await runWithSession('second-session', () => shared)).toBe('sent by first-session')
+    })
+
+    it('changes neither promises, nor the class of the request, nor what cannot be changed', async () => {
+      const promise = Promise.resolve(7)
+      expect(runWithSession('conversation-42', () => promise)).toBe(promise)
+      expect(Object.hasOwn(promise, 'then')).toBe(false)
+      expect(Object.hasOwn(Lazy.prototype, 'then')).toBe(true)
+      const frozen = Object.freeze(make())
+      expect(await runWithSession('conversation-42', () => frozen)).toBe('sent by nobody')
+      expect(runWithSession('conversation-42', () => Object.create(null))).toEqual({})
+    })
+  })
+
   it('leaves other stores alone', () => {
     const other = new AsyncLocalStorage<string>()
     other.run('theirs', () => runWithSession('conversation-42', () => expect(other.getStore()).toBe('theirs')))

@@ -66,6 +66,23 @@ export function enter<T>(value: unknown, fn: () => T): T {
 }
 
 /**
+ * The same as `enter`, for what an application runs. If `fn` returns a thenable that is no promise, such as a request of
+ * superagent, which is only sent when it is awaited, it is awaited in the scope too: its `then` is bound.
+ */
+export function run<T>(value: unknown, fn: () => T): T {
+  const result = enter(value, fn)
+  if (typeof result !== 'object' || result === null || result instanceof Promise || Object.hasOwn(result, 'then')) {
+    return result
+  }
+  const then: unknown = Reflect.get(result, 'then')
+  if (typeof then === 'function') {
+    const bound = (...args: unknown[]): unknown => enter(value, () => Reflect.apply(then, result, args))
+    Reflect.defineProperty(result, 'then', { value: bound, configurable: true, writable: true })
+  }
+  return result
+}
+
+/**
  * Leaves all scopes for the rest of the current task. Only for callbacks that a library calls at the end of a task, such as
  * undici's when a socket is connected.
  */

@@ -2,7 +2,7 @@
 
 import { expected, kind } from '../util/errors.js'
 import { isCallScope } from './call-scope.js'
-import { current, enter, hasContext, SCOPE_KIND, scopeKindOf } from './context.js'
+import { current, enter, hasContext, run, SCOPE_KIND, scopeKindOf } from './context.js'
 import { isSession, Session } from './session.js'
 
 /** The scope of side calls: code that belongs to a session but must not be pinned to it. `runWithoutSession` enters it. */
@@ -54,7 +54,7 @@ export function runWithSession<T>(session: Session | string, fn: () => T): T {
 export function runWithoutSession<T>(fn: () => T): T {
   if (typeof fn !== 'function') throw expected('`fn` to be a function', kind(fn))
   const scope = innermost()
-  return enter(new DetachedScope(isSession(scope) ? scope : isDetachedScope(scope) ? scope.session : undefined), fn)
+  return run(new DetachedScope(isSession(scope) ? scope : isDetachedScope(scope) ? scope.session : undefined), fn)
 }
 
 // Requests of a stamped call belong to the scope in which the call was made.

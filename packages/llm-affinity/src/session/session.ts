@@ -1,7 +1,7 @@
 import type { Result } from '../gateways/gateway.js'
 import { checkOptions, expected, kind } from '../util/errors.js'
 import { warnOnce } from '../util/warn.js'
-import { enter, iteratorIn, SCOPE_KIND, scopeKindOf } from './context.js'
+import { enter, iteratorIn, run, SCOPE_KIND, scopeKindOf } from './context.js'
 import { childId, derivedKey, isKey, keyOf, randomKey } from './key.js'
 
 // Older ancestors are dropped: a conversation may be forked at every turn, and a state may be forged.
@@ -121,7 +121,7 @@ export class Session {
   /** Runs `fn` in the scope of this session: the same as `runWithSession(this, fn)`. */
   run<T>(fn: () => T): T {
     if (typeof fn !== 'function') throw expected('`fn` to be a function', kind(fn))
-    return enter(this.key === '' ? undefined : this, fn)
+    return run(this.key === '' ? undefined : this, fn)
   }
 
   /**
