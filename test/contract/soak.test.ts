@@ -1,10 +1,13 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { currentSession, runWithoutSession, runWithSession, Session } from 'llm-affinity'
 import { type Recorder, startRecorder } from 'llm-affinity-testkit'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Connection, integrations } from '../support/integrations.ts'
 import { keyOn } from '../support/wire.ts'
 
-const CALLS = 100_000
+// `npm run soak` makes a million calls.
+const CALLS = Number(process.env.SOAK_CALLS ?? 40_000)
 const BATCH = 1_000
 const CONVERSATIONS = 50
 
@@ -15,7 +18,15 @@ beforeAll(async () => {
 afterAll(() => server.close())
 
 // Shared by all conversations, as a service would.
-const names = ['affinityFetch', 'OpenAI', 'Anthropic', 'undici 8, below retry', 'undici 8, below retry and redirect']
+const names = [
+  'affinityFetch',
+  'affinityFetch over another fetch',
+  'OpenAI',
+  'AzureOpenAI',
+  'Anthropic',
+  'undici 8, below retry',
+  'undici 8, below retry and redirect',
+]
 const sessions = Array.from({ length: CONVERSATIONS }, () => new Session())
 
 // The same walk each time: a failure can be played again.
@@ -43,12 +54,22 @@ async function read(it: Connection): Promise<void> {
   })
 }
 
-it('carries 100,000 interleaved calls with no wrong and no missing key: retries, streams, nested scopes, sidecars', {
-  timeout: 600_000,
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+
+/** What must not grow with the number of calls. */
+function inUse(): { readonly heapMB: number; readonly sockets: number } {
+  collectGarbage()
+  const sockets = process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+  return { heapMB: process.memoryUsage().heapUsed / 2 ** 20, sockets }
+}
+
+it(`sends ${CALLS} interleaved calls without a wrong or a missing key: retries, streams, nested scopes, side calls`, {
+  timeout: Math.max(600_000, CALLS * 10),
 }, async () => {
   const connections = names.map((name) => {
     const integration = integrations.find((each) => each.name === name)
-    if (integration === undefined) throw new Error(`a integration called ${name}`)
+    if (integration === undefined) throw new Error(`There is no integration called ${name}`)
     return integration.connect(server.origin, {})
   })
   const random = lcg(42)
@@ -65,6 +86,7 @@ it('carries 100,000 interleaved calls with no wrong and no missing key: retries,
 
   let calls = 0
   let attempts = 0
+  let early: ReturnType<typeof inUse> | undefined
   const wrong: unknown[] = []
   const openers = ['"content":"', '"text":"']
   while (calls < CALLS) {
@@ -86,9 +108,16 @@ it('carries 100,000 interleaved calls with no wrong and no missing key: retries,
     }
     attempts += server.requests.length
     calls += server.requests.length - 40
+    server.clear()
+    // After a quarter, everything that is kept has its size.
+    if (calls >= CALLS / 4) early ??= inUse()
   }
+  const late = inUse()
+  console.log(`${attempts} requests: ${JSON.stringify({ early, late })}`)
   await Promise.all(connections.map((each) => each.close()))
   expect(wrong).toEqual([])
   expect(calls).toBeGreaterThanOrEqual(CALLS)
   expect(attempts).toBeGreaterThan(calls)
+  expect(late.heapMB).toBeLessThan((early?.heapMB ?? 0) + 16)
+  expect(late.sockets).toBeLessThanOrEqual((early?.sockets ?? 0) + 16)
 })
