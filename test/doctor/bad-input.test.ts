@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { RequestListener } from 'node:http'
 import { createServer } from 'node:net'
 import { cut, fail, rateLimited, startRecorder } from 'llm-affinity-testkit'
 import { describe, expect, it } from 'vitest'
@@ -175,6 +176,48 @@ describe('what breaks', () => {
     const told = await doctor(against(server.baseURL))
     expect(told.json()).toMatchObject({ verdict: 'unhealthy', exitCode: 2 })
     expect(told.json().why.join(' ')).toContain('the stream ended before the answer was complete')
+  })
+
+  const late = (answer: RequestListener): RequestListener => {
+    let calls = 0
+    return (request, response) => {
+      calls += 1
+      const usage = { prompt_tokens: 500, completion_tokens: 1, total_tokens: 501 }
+      if (calls > 10) answer(request, response)
+      else response.writeHead(200, STREAM).end(completion(usage))
+    }
+  }
+
+  it('is a gateway that rejects the credentials after ten calls', async () => {
+    const body = JSON.stringify({ error: { message: 'Token expired', code: 'invalid_api_key' } })
+    await using server = await startServer(
+      late((_, response) => response.writeHead(401, { 'content-type': 'application/json' }).end(body)),
+    )
+    const { verdict, exitCode, why, next } = (await doctor(against(server.baseURL))).json()
+    expect({ verdict, exitCode }).toEqual({ verdict: 'unhealthy', exitCode: 2 })
+    expect(why.join(' ')).toMatch(/\d+ × not authorized \(401\): Token expired/)
+    expect(next.join(' ')).toContain('whether the API key was revoked')
+  })
+
+  it('is a gateway that answers with pages after ten calls', async () => {
+    await using server = await startServer(
+      late((_, response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<h1>Sign in</h1>')),
+    )
+    const { verdict, exitCode, why, next } = (await doctor(against(server.baseURL))).json()
+    expect({ verdict, exitCode }).toEqual({ verdict: 'unhealthy', exitCode: 2 })
+    expect(why.join(' ')).toMatch(/\d+ × no event stream in the answer: text\/html/)
+    expect(next.join(' ')).toContain('a hop that asks to sign in')
+  })
+
+  it('is an answer that stops after its first token', { timeout: 120_000 }, async () => {
+    await using server = await startServer((_, response) => {
+      response.writeHead(200, STREAM).write(`${completion(null).split('\n\n')[0]}\n\n`)
+    })
+    expectFailure(
+      await doctor(against(server.baseURL)),
+      /did not answer completely: the answer began, and did not end within 20 s\.$/,
+      /buffers streams/,
+    )
   })
 
   it('is a gateway that only fails, or only says to come later', async () => {

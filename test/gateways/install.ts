@@ -3,8 +3,10 @@
 
 import { relative } from 'node:path'
 import { Argument, Command } from 'commander'
-import { programs } from './programs/index.ts'
+import { othersForDoctor, programs as withPages } from './programs/index.ts'
 import type { Program } from './support/program.ts'
+
+const programs = [...withPages, ...othersForDoctor]
 
 const asked = new Command('gateways:install')
   .description('Brings real gateways into test/gateways/.installed, for the tests and for `npm run gateways`.')

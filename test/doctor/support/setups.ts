@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { type Policy, type Replica, startBalancer, startReplica } from 'llm-affinity-testkit'
+import { apache } from '../../gateways/programs/apache.ts'
 import { caddy } from '../../gateways/programs/caddy.ts'
 import { cliproxyapi } from '../../gateways/programs/cliproxyapi.ts'
 import { envoy } from '../../gateways/programs/envoy.ts'
@@ -11,6 +12,7 @@ import { olla } from '../../gateways/programs/olla.ts'
 import { rayServe } from '../../gateways/programs/ray-serve.ts'
 import { smg } from '../../gateways/programs/smg.ts'
 import { traefik } from '../../gateways/programs/traefik.ts'
+import { varnish } from '../../gateways/programs/varnish.ts'
 import { vllmRouter } from '../../gateways/programs/vllm-router.ts'
 import type { Backend, Backends, Program, StartOptions } from '../../gateways/support/program.ts'
 import { startHop } from './hops.ts'
@@ -73,6 +75,26 @@ function run(
     },
   }
 }
+
+/** One program in front of another one, which has the backends. */
+function inFront(first: Program, options: StartOptions, second: Program): Pick<Setup, 'program' | 'start'> {
+  return {
+    program: first.find() === undefined ? first : second,
+    start: async (stack) => {
+      const inner = stack.use(await second.start(await fleet(stack), {}))
+      const { origin } = inner
+      const same = { name: second.name, origin }
+      return `${stack.use(await first.start([same, same, same], options)).origin}/v1`
+    },
+  }
+}
+
+const withLine = (from: string, to: string) => ({
+  edit: (config: string) => {
+    if (!config.includes(from)) throw new Error(`The config has no ${from}`)
+    return config.replace(from, to)
+  },
+})
 
 const without = (text: string) => ({ edit: (config: string) => cut(config, text) })
 
@@ -202,7 +224,31 @@ export const setups: readonly Setup[] = [
     code: 1,
     ...run(caddy, without('lb_policy header X-Session-Id')),
   },
+  {
+    title: 'Caddy, `lb_policy cookie`',
+    verdict: 'not-sticky',
+    code: 1,
+    ...run(caddy, withLine('lb_policy header X-Session-Id', 'lb_policy cookie')),
+  },
+  {
+    title: 'Caddy, `lb_policy ip_hash`',
+    verdict: 'sticky-without-key',
+    code: 0,
+    ...run(caddy, withLine('lb_policy header X-Session-Id', 'lb_policy ip_hash')),
+  },
   { title: 'nginx', verdict: 'sticky', code: 0, ...run(nginx) },
+  {
+    title: 'nginx in front of HAProxy',
+    verdict: 'sticky',
+    code: 0,
+    ...inFront(nginx, without('hash $http_x_session_id consistent;'), haproxy),
+  },
+  {
+    title: 'nginx in front of Caddy',
+    verdict: 'sticky',
+    code: 0,
+    ...inFront(nginx, without('hash $http_x_session_id consistent;'), caddy),
+  },
   {
     title: 'nginx, without `hash`',
     verdict: 'not-sticky',
@@ -222,6 +268,18 @@ export const setups: readonly Setup[] = [
     verdict: 'not-sticky',
     code: 1,
     ...run(haproxy, { edit: (config) => config.replace('balance hdr(X-Session-Id)', 'balance roundrobin') }),
+  },
+  {
+    title: 'HAProxy, `balance leastconn`',
+    verdict: 'not-sticky',
+    code: 1,
+    ...run(haproxy, withLine('balance hdr(X-Session-Id)', 'balance leastconn')),
+  },
+  {
+    title: 'HAProxy, `balance source`',
+    verdict: 'sticky-without-key',
+    code: 0,
+    ...run(haproxy, withLine('balance hdr(X-Session-Id)', 'balance source')),
   },
   { title: 'LiteLLM', verdict: 'sticky', code: 0, ...run(litellm) },
   { title: 'LiteLLM, without its check', verdict: 'affinity-off', code: 1, ...run(litellm, without(CHECK)) },
@@ -253,6 +311,20 @@ export const setups: readonly Setup[] = [
   },
   { title: 'CLIProxyAPI', verdict: 'sticky', code: 0, ...run(cliproxyapi) },
   { title: 'Envoy', verdict: 'sticky', code: 0, ...run(envoy) },
+  {
+    title: 'Envoy, `LEAST_REQUEST`',
+    verdict: 'not-sticky',
+    code: 1,
+    ...run(envoy, withLine('lb_policy: RING_HASH', 'lb_policy: LEAST_REQUEST')),
+  },
+  { title: 'Apache, `stickysession` by a cookie', verdict: 'not-sticky', code: 1, ...run(apache) },
+  {
+    title: 'Apache, without `stickysession`',
+    verdict: 'not-sticky',
+    code: 1,
+    ...run(apache, without('  ProxySet stickysession=ROUTEID\n')),
+  },
+  { title: 'Varnish, `shard` by the header', verdict: 'sticky', code: 0, ...run(varnish) },
   { title: smg.title, verdict: 'sticky', code: 0, ...run(smg) },
   { title: 'vLLM router', verdict: 'sticky', code: 0, ...run(vllmRouter) },
   { title: 'LiteLLM, a later one', verdict: 'sticky', code: 0, ...run(litellmNewer) },

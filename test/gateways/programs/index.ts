@@ -1,4 +1,5 @@
 import type { Program } from '../support/program.ts'
+import { apache } from './apache.ts'
 import { caddy, caddyOfDebian } from './caddy.ts'
 import { cliproxyapi } from './cliproxyapi.ts'
 import { dynamo } from './dynamo.ts'
@@ -10,6 +11,7 @@ import { olla } from './olla.ts'
 import { rayServe } from './ray-serve.ts'
 import { smg } from './smg.ts'
 import { traefik } from './traefik.ts'
+import { varnish } from './varnish.ts'
 import { vllmRouter } from './vllm-router.ts'
 
 /** What `npm run gateways:install` brings. It runs before anything is built: a program imports no package of ours, but for types. */
@@ -29,3 +31,6 @@ export const programs: readonly Program[] = [
   vllmRouter,
   traefik,
 ]
+
+/** Programs without a page of their own, which only the tests of the doctor run. */
+export const othersForDoctor: readonly Program[] = [apache, varnish]

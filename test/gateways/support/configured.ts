@@ -1,16 +1,16 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { folderOf } from './folder.ts'
-import { configOf } from './page.ts'
+import { configOf, filled } from './page.ts'
 import { answers, freePort, type Process, startProcess } from './process.ts'
 import type { Backends, Running, StartOptions } from './program.ts'
 
-/** How a program is run that is told all by one file. */
-export interface Configured {
+/** The config of a program: a block of its page in docs/gateways, by its language, or a text where it has no page. */
+type Config = { readonly page: string; readonly language: string } | { readonly config: string }
+
+/** How a program is run that is configured by one file. */
+export type Configured = Config & {
   readonly binary: string
-  /** Its page in docs/gateways, and the language of the block that is its config there. */
-  readonly page: string
-  readonly language: string
   /** What that file is called, in the folder that the program is started in. */
   readonly file: string
   /** Other files that it needs there, by name. */
@@ -27,13 +27,18 @@ export interface Configured {
 
 /** Starts it in a folder of its own, on a free port, with the config of its page. Both go when it is stopped. */
 export async function startConfigured(
-  { binary, page, language, file, beside, args, env, ready, patience, reload }: Configured,
+  configured: Configured,
   backends: Backends,
   options: StartOptions = {},
 ): Promise<Running> {
+  const { binary, file, beside, args, env, ready, patience, reload } = configured
   const port = await freePort()
+  const configFor = async (own: StartOptions): Promise<string> =>
+    'config' in configured
+      ? filled(configured.config, port, backends, own)
+      : await configOf(configured.page, configured.language, port, backends, own)
   const origin = `http://127.0.0.1:${port}`
-  const folder = await folderOf({ ...beside, [file]: await configOf(page, language, port, backends, options) })
+  const folder = await folderOf({ ...beside, [file]: await configFor(options) })
   try {
     const child = await startProcess(binary, args(folder.path, port), {
       cwd: folder.path,
@@ -52,7 +57,7 @@ export async function startConfigured(
       [Symbol.asyncDispose]: stop,
       ...(reload !== undefined && {
         reload: async (again: StartOptions = options) => {
-          await writeFile(join(folder.path, file), await configOf(page, language, port, backends, again))
+          await writeFile(join(folder.path, file), await configFor(again))
           await reload(child, folder.path)
         },
       }),

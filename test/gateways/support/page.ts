@@ -15,14 +15,24 @@ export async function configOf(
   language: string,
   port: number,
   backends: Backends,
-  { edit = (config) => config }: StartOptions = {},
+  options: StartOptions = {},
 ): Promise<string> {
-  const config = edit(await blockOf(name, language))
+  return filled(await blockOf(name, language), port, backends, options)
+}
+
+/** A config with this port and these backends in place of those that pages have. */
+export function filled(
+  text: string,
+  port: number,
+  backends: Backends,
+  { edit = (config) => config }: StartOptions = {},
+): string {
+  const config = edit(text)
   for (const address of BACKENDS) {
-    if (!config.includes(address)) throw new Error(`docs/gateways/${name}.md does not name the backend ${address}`)
+    if (!config.includes(address)) throw new Error(`The config does not name the backend ${address}`)
   }
   return BACKENDS.reduce(
-    (text, address, at) => text.replaceAll(address, new URL(backends[at]?.origin ?? '').host),
+    (all, address, at) => all.replaceAll(address, new URL(backends[at]?.origin ?? '').host),
     config.replaceAll(String(GATEWAY_PORT), String(port)),
   )
 }

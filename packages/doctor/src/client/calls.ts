@@ -48,6 +48,7 @@ export type FaultKind =
   | 'unreachable'
   | 'insecure'
   | 'silent'
+  | 'stalled'
   | 'unauthorized'
   | 'no-model'
   | 'no-path'

@@ -71,17 +71,16 @@ export function connectClient(connection: Connection, stamping?: GatewayChoice):
     const begun = performance.now()
     const state: StreamState = { text: '', reportsCached: false, events: 0, isComplete: false }
     let fault: Answer['fault']
+    const signal = AbortSignal.any([connection.signal, timeout])
     try {
-      const signal = AbortSignal.any([connection.signal, timeout])
       for await (const event of client.call(messages, connection.form, signal)) {
         state.ttft ??= performance.now() - begun
         addEvent(state, event)
       }
-      fault = streamFault(seen, state)
+      // SDKs end a stream that is aborted like one that is complete.
+      fault = signal.aborted ? abortFault(connection, state) : streamFault(seen, state)
     } catch (error) {
-      fault = connection.signal.aborted
-        ? { kind: 'aborted', message: 'the run ended' }
-        : faultOf(error, { answered: seen.response !== undefined, timedOut: timeout.aborted })
+      fault = signal.aborted ? abortFault(connection, state) : faultOf(error, { answered: seen.response !== undefined })
     }
     // Usage is only known where the answer was read to its end.
     const usage = fault === undefined ? await orAborted(connection.signal, seen.usage) : undefined
@@ -123,6 +122,15 @@ function addEvent(state: StreamState, { text, usage, last }: StreamEvent): void 
   state.text += text
   state.isComplete ||= last === true
   state.reportsCached ||= reportsCachedTokens(usage)
+}
+
+/** Why a call was aborted: the whole run has ended, or this call took too long. */
+function abortFault({ signal, callTimeoutMs }: Connection, { events }: StreamState): Answer['fault'] {
+  if (signal.aborted) return { kind: 'aborted', message: 'the run ended' }
+  const time = `within ${callTimeoutMs / 1000} s`
+  return events === 0
+    ? { kind: 'silent', message: `no answer ${time}` }
+    : { kind: 'stalled', message: `the answer began, and did not end ${time}` }
 }
 
 function streamFault({ response }: Observed, state: StreamState): Answer['fault'] {

@@ -15,7 +15,7 @@ const CODES: Readonly<Record<string, FaultKind>> = {
 }
 
 /** Classifies an error that an SDK threw, by what it means for the user. */
-export function faultOf(error: unknown, at: { readonly answered: boolean; readonly timedOut: boolean }): Fault {
+export function faultOf(error: unknown, at: { readonly answered: boolean }): Fault {
   const text = oneLine(textOf(error))
   const status = numberIn(error, 'status')
   if (status !== undefined) {
@@ -23,7 +23,6 @@ export function faultOf(error: unknown, at: { readonly answered: boolean; readon
     const fault = { kind: kindOf(status, error), status, message: withoutStatus(text, status) }
     return { ...fault, ...(retryAfterMs !== undefined && { retryAfterMs }) }
   }
-  if (at.timedOut) return { kind: 'silent', message: 'timed out' }
   const codes = [...causesOf(error)].map((cause) => String(Reflect.get(cause, 'code') ?? ''))
   if (codes.some((code) => /CERT|SSL|TLS|SELF_SIGNED|UNABLE_TO_VERIFY/.test(code))) {
     return { kind: 'insecure', message: text }

@@ -7,6 +7,7 @@ import { chosenGateway, type Options } from '../client/options.js'
 import type { TokenBudget } from '../client/token-budget.js'
 import { prose } from '../util/prose.js'
 import { otherBasePaths } from '../verdict/advice.js'
+import { STALLED } from '../verdict/next-steps.js'
 import { askWithin } from './conversation.js'
 
 /** The gateway could not be reached or rejected the calls: one sentence that reports what happened, and others that say what to try. */
@@ -154,6 +155,12 @@ async function errorFor(
         `${host} accepted the call but did not answer within ${connection.callTimeoutMs / 1000} s.`,
         ['Check that the model is loaded, and that the gateway reaches its backends.'],
       )
+    case 'stalled':
+      return new PreflightError(`${host} did not answer completely: ${fault.message}.`, [STALLED])
+    case 'aborted':
+      return new PreflightError(`The time of the run was over before ${host} had answered.`, [
+        'Check that the model is loaded, and that the gateway reaches its backends.',
+      ])
     case 'unauthorized':
       return new PreflightError(`${host} rejected the credentials (${fault.status}): ${fault.message}.`, [
         `Pass a valid API key: --api-key, or ${api === 'openai' ? 'OPENAI_API_KEY' : 'ANTHROPIC_API_KEY'} in the environment.`,

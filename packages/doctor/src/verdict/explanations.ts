@@ -227,6 +227,7 @@ const FAULTS: Readonly<Record<FaultKind, string>> = {
   unreachable: 'connection refused',
   insecure: 'certificate not trusted',
   silent: 'timed out',
+  stalled: 'timed out',
   unauthorized: 'not authorized',
   'no-model': 'no such model',
   'no-path': 'no such path',

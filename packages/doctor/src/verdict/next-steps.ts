@@ -161,6 +161,9 @@ function sendBack(tokens: readonly string[]): string {
     : `If the gateway pins by \`${tokens.join('`, `')}\`, it expects them back, which llm-affinity does not do. Configure it to hash the header of the key instead.`
 }
 
+export const STALLED =
+  'Check whether a hop buffers streams (`proxy_buffering off;` in nginx), and whether the backend stops in mid-answer.'
+
 export function whenUnhealthy({ faults, isModelListed, figures: { affinity, control } }: Findings): string[] {
   const isAll = [affinity, control].every(({ calls, failed }) => failed === calls)
   const kinds = new Set(faults.map(({ kind }) => kind))
@@ -175,6 +178,10 @@ export function whenUnhealthy({ faults, isModelListed, figures: { affinity, cont
       ? 'Find the dead backends, and configure the gateway to skip them: `fail_duration` in Caddy, `check` in HAProxy, `max_fails` in nginx.'
       : '',
     kinds.has('cut') ? 'Streams end early: check the timeouts and limits of all hops, and the log of the gateway.' : '',
+    kinds.has('stalled') ? STALLED : '',
+    kinds.has('no-llm')
+      ? 'Some answers are pages and no LLM answers: look for a hop that asks to sign in, or shows an error page.'
+      : '',
     kinds.has('silent') ? 'Use a faster model, or run the doctor when there is less load.' : '',
     isLimited && kinds.size === 1 ? '' : 'Then run the doctor again.',
   ].filter((line) => line !== '')
