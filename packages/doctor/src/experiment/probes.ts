@@ -40,12 +40,15 @@ const FIRST_LOOK = { conversations: 6, turns: 4 }
 const HALVES = { conversations: 4, turns: 4 }
 const LAST_LOOK = { conversations: 8, turns: 5 }
 
-/** What `probeHeaderNames` needs at most, with short prompts. */
+// Short prompts are half replies and templates, which the words of a plan do not count.
+const OVERHEAD = 2
+
+/** What `probeHeaderNames` needs, with short prompts. */
 export function tokensForNames(budget: TokenBudget): number {
   const halvings = Math.ceil(Math.log2(otherHeaderNames([]).length))
   const looks = [FIRST_LOOK, ...Array.from({ length: halvings }, () => HALVES), LAST_LOOK]
   return looks.reduce(
-    (sum, look) => sum + budget.tokensFor(sizeOf({ ...look, length: SHORT })) + callsOf(look) * MAX_TOKENS,
+    (sum, look) => sum + OVERHEAD * budget.tokensFor(sizeOf({ ...look, length: SHORT })) + callsOf(look) * MAX_TOKENS,
     0,
   )
 }
