@@ -156,7 +156,7 @@ describe('what does not let us in', () => {
   })
 })
 
-describe('what breaks', () => {
+describe.concurrent('what breaks', () => {
   it('is a stream that is cut in the middle', async () => {
     await using server = await startRecorder()
     server.script(...Array.from({ length: 200 }, () => cut(2)))

@@ -108,7 +108,8 @@ describe('what it sends', () => {
     expect(order).not.toMatch(/^(a{9}c{9}|c{9}a{9})$/)
   })
 
-  it.each([...gateways.values()].map((row) => [row.name, row] as const))(
+  // At the same time: the doctor mostly waits.
+  it.concurrent.each([...gateways.values()].map((row) => [row.name, row] as const))(
     'is what the row of %s says',
     async (name, row) => {
       await using server = await startRecorder()

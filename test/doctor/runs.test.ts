@@ -9,7 +9,8 @@ import { rowOf, rowsInDocs, writeRows } from './support/table.ts'
 // DOCTOR_TABLE=write has the rows of the docs written; otherwise they are compared.
 const writes = process.env.DOCTOR_TABLE === 'write'
 
-describe('the doctor before real gateways and those of the testkit', () => {
+// At the same time: the doctor mostly waits.
+describe.concurrent('the doctor before real gateways and those of the testkit', () => {
   const rows = new Map<string, string>()
 
   for (const setup of setups) {

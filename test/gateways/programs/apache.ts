@@ -2,7 +2,7 @@ import { startConfigured } from '../support/configured.ts'
 import type { Program } from '../support/program.ts'
 import { debian } from './debian.ts'
 
-const unpacked = debian({ package: 'apache2-bin', binary: 'usr/sbin/apache2', says: '-v', version: '2.4.66' })
+const unpacked = debian({ package: 'apache2-bin', binary: 'usr/sbin/apache2', says: '-v', version: '2.4.71' })
 
 const MODULES = [
   'mpm_event',
@@ -35,7 +35,8 @@ ProxyPass "/" "balancer://replicas/"
 export const apache: Program = {
   name: 'apache',
   gateway: 'generic',
-  title: 'Apache',
+  // Not as the rows of the doctor begin: Debian brings new versions of it within a release, and those rows name no version.
+  title: 'Apache HTTP Server',
   get version() {
     return unpacked.version
   },
