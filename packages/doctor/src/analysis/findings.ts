@@ -43,6 +43,8 @@ export interface Findings {
   /** What the gateway issued and may expect back: names of cookies, and of headers with a token of its own. */
   readonly issuedTokens: readonly string[]
   /** What the run was started with, for the commands that next steps print. */
+  /** Milliseconds of the long pauses before turns, where the user wants to see how long pins live. */
+  readonly longPauses: ReadonlyMap<number, number>
   readonly target: { readonly baseUrl: string; readonly model: string; readonly budget: number }
   /** Whether the budget allows more conversations. */
   readonly canPlayMore: boolean
@@ -78,6 +80,7 @@ export interface Context {
   readonly stoppedBy?: Findings['stoppedBy'] | undefined
   readonly isModelListed: boolean
   readonly canPlayMore: boolean
+  readonly longPauses: ReadonlyMap<number, number>
   readonly target: Findings['target']
   /** The block in which the caches count, where it was measured. */
   readonly blockTokens?: number | undefined
@@ -95,8 +98,18 @@ export interface Analysis {
 
 /** Analyses the calls of both arms. */
 export function analyse(calls: readonly Call[], context: Context): Analysis {
-  const { gateway, recognised, stoppedBy, isModelListed, canPlayMore, target, backendHeader, blockTokens, probes } =
-    context
+  const {
+    gateway,
+    recognised,
+    stoppedBy,
+    isModelListed,
+    canPlayMore,
+    target,
+    longPauses,
+    backendHeader,
+    blockTokens,
+    probes,
+  } = context
   const { outcome, source } = gateway.evidence ?? {}
   const answers: readonly Answer[] = calls.map(({ answer }) => answer)
   const reading = readCaches(calls, blockTokens)
@@ -129,6 +142,7 @@ export function analyse(calls: readonly Call[], context: Context): Analysis {
       echoedIn: [...new Set(answers.flatMap(({ echoes }) => echoes))],
       issuedTokens: issuedTokens(gateway, answers),
       target,
+      longPauses,
       canPlayMore,
       probes,
       ...(identifier && {

@@ -24,6 +24,8 @@ export interface Options {
   /** Conversations of each arm. Absent: as many as the evidence needs. */
   readonly conversations?: number
   readonly turns: number
+  /** Seconds to wait before the last turn; half of it before the turn before that, and so on from the third turn. */
+  readonly pause?: number
   /** The port of the echo server. Present: the doctor only checks which headers arrive. */
   readonly echo?: number
   readonly echoHost: string
@@ -74,6 +76,11 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): O
       number(2, 40),
     )
     .option('--turns <n>', 'at most this many turns in each conversation', number(3, 12), 5)
+    .option(
+      '--pause <seconds>',
+      'wait as long before the last turn, and half as long before each turn before that: shows how long pins live',
+      number(1, 3600),
+    )
     .option('--concurrency <n>', 'calls in flight at most; fewer when the gateway answers 429', number(1, 16), 4)
     .option(
       '--echo [port]',

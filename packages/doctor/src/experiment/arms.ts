@@ -18,6 +18,8 @@ export interface Schedule {
   readonly length: Length
   /** Milliseconds to wait between turns, so that caches have stored the turn before. */
   readonly pauseMs: number
+  /** Milliseconds to wait before these turns instead. */
+  readonly longPauses?: ReadonlyMap<number, number>
   /** The number of the first conversation. @default 1 */
   readonly firstConversation?: number
 }
@@ -29,7 +31,7 @@ export interface Schedule {
 export async function playArms(
   budget: TokenBudget,
   end: AbortSignal,
-  { turns, length, pauseMs, firstConversation = 1 }: Schedule,
+  { turns, length, pauseMs, longPauses, firstConversation = 1 }: Schedule,
   arms: readonly ArmPlan[],
   onCall: (call: Call) => void = () => {},
 ): Promise<readonly Call[]> {
@@ -42,7 +44,8 @@ export async function playArms(
     })),
   )
   for (let turn = 1; turn <= turns && !end.aborted; turn++) {
-    if (turn > 1 && pauseMs > 0) await sleep(pauseMs, undefined, { signal: end }).catch(() => {})
+    const waitMs = Math.max(pauseMs, longPauses?.get(turn) ?? 0)
+    if (turn > 1 && waitMs > 0) await sleep(waitMs, undefined, { signal: end }).catch(() => {})
     await Promise.all(
       shuffle(all).map(async ({ arm, conversation, talk }) => {
         const answer = end.aborted ? undefined : await talk.turn()

@@ -47,9 +47,11 @@ const MAX_ROUNDS = 3
 /** Plays the conversations, and judges. Rejects with `PreflightError` where the gateway cannot be examined at all. */
 export async function examine(options: Options, progress: Progress, limits: Limits = LIMITS): Promise<Examination> {
   const begun = performance.now()
+  // All long pauses of a round take less than twice the longest.
+  const pausesMs = 2000 * (options.pause ?? 0) * MAX_ROUNDS
   const budget = new TokenBudget(options.budget)
   const makeAdapter = (apiKey: string) => adapters[options.api]({ ...options, apiKey })
-  const signal = AbortSignal.timeout(limits.totalMs)
+  const signal = AbortSignal.timeout(limits.totalMs + pausesMs)
   const base = {
     adapter: makeAdapter(options.apiKey ?? 'none'),
     signal,
@@ -75,7 +77,7 @@ export async function examine(options: Options, progress: Progress, limits: Limi
 
   const arms = answer && {
     ...(await prepare(options, budget, connection, answer, stamping, progress)),
-    connection: { ...connection, signal: AbortSignal.any([signal, AbortSignal.timeout(limits.armsMs)]) },
+    connection: { ...connection, signal: AbortSignal.any([signal, AbortSignal.timeout(limits.armsMs + pausesMs)]) },
   }
   const calls: Call[] = arms
     ? []
@@ -106,6 +108,7 @@ export async function examine(options: Options, progress: Progress, limits: Limi
     target: { baseUrl: withoutCredentials(options.baseUrl), model: options.model, budget: options.budget },
     backendHeader: options.backendHeader,
     blockTokens: arms?.blockTokens,
+    longPauses: arms?.plan.longPauses ?? new Map(),
     probes,
   })
   let analysis = analyse(calls, context({}))
@@ -154,7 +157,13 @@ export async function examine(options: Options, progress: Progress, limits: Limi
   }
 }
 
-const NO_PLAN: Plan = { conversations: 0, turns: 0, pauseMs: 0, length: { opening: 0, question: 0 } }
+const NO_PLAN: Plan = {
+  conversations: 0,
+  turns: 0,
+  pauseMs: 0,
+  longPauses: new Map(),
+  length: { opening: 0, question: 0 },
+}
 
 const PROBING: Readonly<Record<Exclude<keyof Probes, 'more'>, string>> = {
   names: 'Conversations move: trying other header names for the key',

@@ -11,6 +11,18 @@ export interface Plan {
   readonly turns: number
   readonly length: Length
   readonly pauseMs: number
+  /** Milliseconds to wait before these turns instead, to see how long pins live. */
+  readonly longPauses: ReadonlyMap<number, number>
+}
+
+/** The first turn with a long pause: pins are seen to hold before it. */
+const FIRST_PAUSED = 3
+
+/** Pauses that double up to the longest one, which comes before the last turn. */
+export function longPausesOf({ pause }: Pick<Options, 'pause'>, turns: number): ReadonlyMap<number, number> {
+  if (pause === undefined) return new Map()
+  const paused = Array.from({ length: Math.max(0, turns - FIRST_PAUSED + 1) }, (_, i) => FIRST_PAUSED + i)
+  return new Map(paused.map((turn) => [turn, (pause * 1000) / 2 ** (turns - turn)]))
 }
 
 /** The calls of a plan, in both arms. */
@@ -65,6 +77,7 @@ export function planOf(options: Options, budget: TokenBudget, cache: CacheProfil
     conversations,
     turns,
     pauseMs: cache.settleMs,
+    longPauses: longPausesOf(options, turns),
     length: {
       opening: Math.max(MIN_LENGTH.opening, budget.wordsFor(opening * scale)),
       question: Math.max(MIN_LENGTH.question, budget.wordsFor(question * scale)),
@@ -81,7 +94,7 @@ function openingOf({ isVisible, cachedTokens }: CacheProfile, isNamed: boolean):
 }
 
 /** The size of all prompts of both arms, in the unit of the length. Every turn sends the opening and all questions so far. */
-export function sizeOf({ conversations, turns, length }: Omit<Plan, 'pauseMs'>): number {
+export function sizeOf({ conversations, turns, length }: Omit<Plan, 'pauseMs' | 'longPauses'>): number {
   return 2 * conversations * (turns * length.opening + ((turns * (turns + 1)) / 2) * length.question)
 }
 

@@ -89,7 +89,30 @@ export function fromSecondTurn({ affinity }: Evidence): string[] {
 
 /** Conversations stay more often with the key, and not always: when did they move? */
 export function partly(findings: Findings, evidence: Evidence): string[] {
-  return [...kept(findings, evidence), whenTheyMoved(evidence.affinity)]
+  return [...kept(findings, evidence), lifetime(findings, evidence.affinity) ?? whenTheyMoved(evidence.affinity)]
+}
+
+/** A share of conversations that moved at a turn, which chance alone would hardly move where pins hold. */
+const LOST = 0.4
+
+/** How long pins live, where conversations moved after long pauses only. */
+function lifetime({ longPauses }: Findings, { moves, stayed }: ArmEvidence): string | undefined {
+  const paused = [...longPauses.keys()]
+  const [last = 0] = paused.slice(-1)
+  const conversations = stayed.total / Math.max(1, last - 1)
+  const isLost = (turn: number): boolean => moves.filter((move) => move.turn === turn).length >= LOST * conversations
+  const lost = paused.find((_, i) => paused.slice(i).every(isLost))
+  const moved = moves.filter(({ turn }) => lost === undefined || turn < lost).length
+  if (lost === undefined || moved > 0.2 * moves.length) return undefined
+  const seconds = (turn: number): string => `${(longPauses.get(turn) ?? 0) / 1000} s`
+  const before = longPauses.has(lost - 1) ? `, and stayed after a pause of ${seconds(lost - 1)}` : ''
+  return `Conversations moved after a pause of ${seconds(lost)}${before}: pins, or what holds them, live no longer.`
+}
+
+/** That pins outlived the longest pause, if there was one. */
+export function outlived({ longPauses }: Findings): string[] {
+  const longest = Math.max(0, ...longPauses.values())
+  return longest === 0 ? [] : [`They also stayed after a pause of ${longest / 1000} s.`]
 }
 
 function whenTheyMoved({ moves, stayed }: ArmEvidence): string {
@@ -99,7 +122,7 @@ function whenTheyMoved({ moves, stayed }: ArmEvidence): string {
   const where = `${moves.length} of ${stayed.total} turns moved, in ${conversations} conversations`
   return most.length >= 3 && most.length >= 0.8 * moves.length
     ? `${where}, nearly all of them at turn ${turn}: a backend went or came at that moment, or the pin does not cover that turn.`
-    : `${where}, at no particular moment: calls spill over when a backend is busy, pins expire, or several gateways do not share their pins.`
+    : `${where}, at no particular moment: calls spill over when a backend is busy, pins expire (see --pause), several gateways do not share their pins, or a hop balances connections and not requests.`
 }
 
 export function moved(findings: Findings, evidence: Evidence): string[] {

@@ -199,7 +199,11 @@ function sourcesOf({ figures: { affinity, control } }: Findings): readonly [stri
 }
 
 function sticky(findings: Findings, evidence: Evidence, why: readonly string[]): Judgement {
-  return verdictOf('sticky', [...why, ...explain.fromSecondTurn(evidence)], steps.whenSticky(findings, evidence))
+  return verdictOf(
+    'sticky',
+    [...why, ...explain.fromSecondTurn(evidence), ...explain.outlived(findings)],
+    steps.whenSticky(findings, evidence),
+  )
 }
 
 function askForMore(findings: Findings, why: readonly string[]): Judgement {
