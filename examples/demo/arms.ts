@@ -14,7 +14,7 @@ export interface Arm {
   /** A call on a side path of a conversation, which has a history of its own: a sub-agent, a smaller model. */
   lane<T>(id: string, name: string, call: () => T): T
   /** A call that belongs to no conversation: a title. */
-  sidecar<T>(call: () => T): T
+  sideCall<T>(call: () => T): T
 }
 
 // No retries: an error must be seen in the figures.
@@ -27,7 +27,7 @@ export const roundRobin: Arm = {
   client: bare,
   main: (_id, call) => call(),
   lane: (_id, _name, call) => call(),
-  sidecar: (call) => call(),
+  sideCall: (call) => call(),
 }
 
 export const affinity: Arm = {
@@ -37,7 +37,7 @@ export const affinity: Arm = {
   client: (baseURL) => withAffinity(bare(baseURL)),
   main: (id, call) => runWithSession(id, call),
   lane: (id, name, call) => new Session(id).lane(name).run(call),
-  sidecar: (call) => runWithoutSession(call),
+  sideCall: (call) => runWithoutSession(call),
 }
 
 export interface FleetOptions {

@@ -31,7 +31,7 @@ export async function playConversations(
     await sleep(startsAfter)
     const start = head(seed)
     const messages = [...start.messages]
-    const sidecars: Promise<Call>[] = []
+    const sideCalls: Promise<Call>[] = []
     for (const [index, { says, thinksFor }] of turns.entries()) {
       messages.push({ role: 'user', content: says })
       const turn = { conversation: id, kind: 'main', turn: index + 1 } as const
@@ -39,11 +39,11 @@ export async function playConversations(
       messages.push({ role: 'assistant', content: answer })
       if (index === 0) {
         const title = { conversation: id, kind: 'side', turn: 1 } as const
-        sidecars.push(arm.sidecar(() => ask(titleRequest(says), title)))
+        sideCalls.push(arm.sideCall(() => ask(titleRequest(says), title)))
       }
       await sleep(thinksFor)
     }
-    await Promise.all(sidecars)
+    await Promise.all(sideCalls)
   }
 
   await Promise.all(scripts.map((script) => arm.main(script.id, () => converse(script))))

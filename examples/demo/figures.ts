@@ -5,7 +5,7 @@ import type { Call } from './call.ts'
 /** The figures of one arm. Failed calls count in `calls` and `errors`, and nowhere else. Shares are from 0 to 1. */
 export interface Figures {
   readonly name: Arm['name']
-  /** All calls, sidecars and lanes included. */
+  /** All calls, side calls and lanes included. */
   readonly calls: number
   /** Of the prompt tokens of all main calls after a conversation's first: how many were cached where they were served. */
   readonly cachedShare: number

@@ -96,7 +96,7 @@ export function table(arms: readonly Played[]): string {
   add('  90th percentile', ({ figures }) => ms(figures.ttftMs.p90))
   add('replicas per conversation, mean', ({ figures }) => String(figures.replicasPerConversation.mean))
   add('  most', ({ figures }) => String(figures.replicasPerConversation.max))
-  add(isTrace ? 'side calls by replica' : 'title calls by replica', sidecars)
+  add(isTrace ? 'side calls by replica' : 'title calls by replica', sideCalls)
   if (isTrace)
     add(
       'busiest replica, over the mean',
@@ -107,7 +107,7 @@ export function table(arms: readonly Played[]): string {
 }
 
 /** By name where that fits. */
-function sidecars({ calls, replicas }: Played): string {
+function sideCalls({ calls, replicas }: Played): string {
   const side = calls.filter(({ kind }) => kind === 'side')
   const counts = replicas.map((name) => side.filter(({ replica }) => replica === name).length)
   if (replicas.length > 4) return `${Math.min(...counts)} to ${Math.max(...counts)}`

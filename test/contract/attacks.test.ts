@@ -94,7 +94,7 @@ describe.each([
     },
   )
 
-  it('the answer of an origin that is not named is no evidence where one call is sent to two origins', async () => {
+  it('the answer of an origin that is not named is not evidence if one call is sent to two origins', async () => {
     const heard: string[] = []
     const gateway = { name: 'ours', headers: ['x-session-id'], evidence: { backend: 'x-backend' } }
     const onOutcome = ({ backend }: Outcome): number => heard.push(String(backend))
@@ -110,7 +110,7 @@ describe.each([
     expect(heard).not.toContain('stranger')
   })
 
-  it('a Host header that names the gateway takes no key to another port', async () => {
+  it('a Host header that names the gateway does not take the key to another port', async () => {
     const { host } = new URL(home.origin.replace('127.0.0.1', 'gateway.test'))
     const agent = new u.Agent().compose(affinityInterceptor({ origins: `http://${host}` }))
     const request = { origin: foreign.origin, path: PATH, method: 'GET' as const, headers: { host } }
@@ -119,7 +119,7 @@ describe.each([
     expect(leaked()).toEqual([])
   })
 
-  it('a failover to another port that keeps the Host header takes no key along', async () => {
+  it('a failover to another port that keeps the Host header does not take the key along', async () => {
     const { port } = new URL(home.origin)
     const origin = `http://gateway.test:${port}`
     const failover = away((headers) => ({ ...headers, host: `gateway.test:${port}` }))
@@ -131,7 +131,7 @@ describe.each([
     expect(leaked()).toEqual([])
   })
 
-  it('an answer out of a cache, which another session has asked for, is no evidence of where this one is served', async () => {
+  it('an answer from a cache that another session filled is not evidence of the backend of this session', async () => {
     const heard: unknown[] = []
     const gateway = { name: 'ours', headers: ['x-session-id'], evidence: { backend: 'x-backend' } }
     const onOutcome = ({ session, backend }: Outcome): number => heard.push([session.id, backend])
@@ -144,7 +144,7 @@ describe.each([
     expect(heard).toEqual([['conversation-1', 'one']])
   })
 
-  it('a turn that waited for the socket of an earlier turn of its session is not judged by the answer of a stranger', async () => {
+  it('a turn that waited for the socket of an earlier turn of its session is not judged by another call’s answer', async () => {
     const heard: string[] = []
     const gateway = { name: 'ours', headers: ['x-session-id'], evidence: { backend: 'x-backend' } }
     const onOutcome = ({ backend }: Outcome): number => heard.push(String(backend))
@@ -175,7 +175,7 @@ describe.each([
     expect(leaked()).toEqual([])
   })
 
-  it('a call that an interceptor refuses by throwing is forgotten: a caller’s own headers are left alone after it', async () => {
+  it('a call that an interceptor rejects by throwing is forgotten: the caller’s own headers are left alone afterwards', async () => {
     const breaker: Interceptor = () => (_options, _handler) => {
       throw new Error('the circuit is open')
     }
@@ -262,7 +262,7 @@ describe('affinityFetch, the global fetch', () => {
     expect(leaked()).toEqual([])
   })
 
-  it('an answer out of the cache of the global dispatcher is no evidence', async () => {
+  it('an answer from the cache of the global dispatcher is not evidence', async () => {
     const before = undici8.getGlobalDispatcher()
     const heard: unknown[] = []
     const gateway = { name: 'ours', headers: ['x-session-id'], evidence: { backend: 'x-backend' } }

@@ -44,7 +44,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     expect(home.requests[1]?.header('content-type')).toBeUndefined()
   })
 
-  it('carries none in a sidecar and without a session; a lane’s where the gateway refuses calls without', async () => {
+  it('carries no key in a side call or without a session, and a lane’s key if the gateway rejects calls without one', async () => {
     const session = new Session(KEY)
     const post = { method: 'POST', headers: json, body: '{}' }
     const url = `${home.origin}${PATH}`
@@ -58,7 +58,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     expect(home.requests.map((request) => request.json())).toEqual([{}, {}, lane])
   })
 
-  it('changes nothing that the caller gave', async () => {
+  it('does not change the caller’s arguments', async () => {
     const headers = new Headers({ ...json, 'content-length': '2' })
     const init = Object.freeze({ method: 'POST', headers, body: '{}' })
     const send = way(home.origin, { gateway: row })

@@ -20,7 +20,7 @@ describe('an OpenAI client', () => {
   const bare = new OpenAI({ baseURL: `${home.origin}/v1`, apiKey: 'test', maxRetries: 3 })
   const openai = withAffinity(bare, { gateway: 'openai' })
 
-  it('sends the field first, and all else byte for byte as without it', async () => {
+  it('sends the field first, and everything else byte for byte as without it', async () => {
     for (const client of [bare, openai]) {
       await inScope(() => client.chat.completions.create({ ...chat, temperature: 0 }))
       await inScope(() => client.responses.create(question))
@@ -43,7 +43,7 @@ describe('an OpenAI client', () => {
     expect([field(0), field(1), field(2)]).toEqual(['mine', null, 'theirs'])
   })
 
-  it('sends none with what takes none', async () => {
+  it('sends no body with methods that have none', async () => {
     await inScope(() => openai.embeddings.create({ model: 'm', input: 'hello' }))
     await inScope(() => openai.responses.inputTokens.count(question).catch(() => {}))
     await inScope(() => openai.chat.completions.update('chat-1', { metadata: {} }).catch(() => {}))
@@ -65,7 +65,7 @@ describe('an OpenAI client', () => {
     for (const request of home.requests) expect(request.text()).not.toContain('prompt_cache_key')
   })
 
-  it('carries the key of then on every attempt', async () => {
+  it('carries the key of the time of the call on every attempt', async () => {
     const session = new Session('conversation-43')
     const keys = [session.key]
     const onOutcome = (): void => {
@@ -79,7 +79,7 @@ describe('an OpenAI client', () => {
     expect(new Set(keys).size).toBe(4)
   })
 
-  it('changes nothing of what the caller gave', async () => {
+  it('does not change the caller’s arguments', async () => {
     const body = Object.freeze({ ...chat, metadata: Object.freeze({ prompt_cache_key: 'theirs' }) })
     await inScope(() => openai.chat.completions.create(body))
     expect(home.requests[0]?.json()).toEqual({ ...body, prompt_cache_key: KEY })
@@ -91,7 +91,7 @@ describe('an AzureOpenAI client', () => {
   const azure = (baseURL: string): AzureOpenAI =>
     withAffinity(new AzureOpenAI({ baseURL, apiKey: 'test', apiVersion: 'v1' }), { gateway: 'azure-openai' })
 
-  it('sends the field to the v1 API, and a dated one or a deployment none', async () => {
+  it('sends the field to the v1 API, and not to a dated API or a deployment', async () => {
     const v1 = azure(`${home.origin}/openai/v1`)
     await inScope(() => v1.responses.create(question))
     await inScope(() => v1.chat.completions.create(chat).catch(() => {}))

@@ -60,7 +60,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     expect(request.header('x-conversation')).toBe(KEY)
   })
 
-  it('writes the field where a token says who calls', async () => {
+  it('writes the field if a token authenticates the call', async () => {
     expect((await sent(row, { ...json, authorization: 'Bearer AWS4-HMAC-SHA256' })).text()).toBe(before(text))
   })
 })

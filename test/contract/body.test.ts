@@ -81,7 +81,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     expect(request.header('x-conversation')).toBeUndefined()
   })
 
-  it('writes no field where the caller has set the header that goes with it', async () => {
+  it('writes no field if the caller has set the header that goes with it', async () => {
     const text = JSON.stringify(turn)
     const request = await sent(text, { gateway: both }, { headers: { ...json, 'X-Conversation': 'mine' } })
     expect(request.text()).toBe(text)

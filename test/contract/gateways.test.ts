@@ -35,7 +35,7 @@ const made: Gateway = {
 }
 
 describe.each(integrations)('$name', (integration) => {
-  it('speaks for a made-up gateway from one row', async () => {
+  it('supports a made-up gateway from its definition alone', async () => {
     const parent = new Session(freshId())
     const session = parent.child('search')
     const said = { 'x-made-by': 'zone=a pod=gpu7 v=1', 'x-made-model': 'test-model', 'x-made-source': 'header' }
@@ -76,7 +76,7 @@ describe.each(integrations)('$name', (integration) => {
   })
 
   if (integration.name.startsWith('undici'))
-    it('sends what it was given, and tells nothing, where the key goes into the body alone', async () => {
+    it('sends its arguments unchanged and reports nothing if the key can only go into the body', async () => {
       const bare = integration.connect(home.origin, null)
       await bare.call().finally(() => bare.close())
       home.script(answer({ 'x-by': 'a' }))
@@ -96,7 +96,7 @@ describe.each(integrations)('$name', (integration) => {
       expect(request?.text()).toBe(expected?.text())
     })
 
-  it('hashes for HAProxy what its tables would cut, and nothing else', async () => {
+  it('hashes keys for HAProxy that its tables would truncate, and no others', async () => {
     const [short, exact, long] = ['conversation-42', 'c'.repeat(32), 'c'.repeat(33)]
     await listening(integration, home.origin, { gateway: 'haproxy' }, async ({ call }) => {
       for (const id of [short, exact, long, long]) await runWithSession(id, call)
@@ -107,7 +107,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(fourth).toBe(third)
   })
 
-  it('tells Dynamo, asked to, whose child, lane or fork a session is, and nothing where the key is the parent’s own', async () => {
+  it('sends Dynamo the parent of a child, lane or fork if configured, and none if the key is the parent’s own', async () => {
     const parent = new Session(freshId())
     const speakers = [
       parent,
@@ -147,14 +147,14 @@ describe.each(integrations)('$name', (integration) => {
     expect(sent('x-dynamo-session-id').at(-1)).toBeUndefined()
   })
 
-  it('sends Dynamo no parent unless asked to', async () => {
+  it('sends Dynamo no parent by default', async () => {
     const child = new Session(freshId()).child('search')
     await listening(integration, home.origin, { gateway: 'dynamo' }, ({ call }) => child.run(() => call()))
     expect(sent('x-dynamo-session-id')).toEqual([child.key])
     expect(sent('x-dynamo-parent-session-id')).toEqual([undefined])
   })
 
-  it('sends a side call’s key without the session that it must not be pinned to', async () => {
+  it('sends the key of a side call without its session as the parent', async () => {
     const session = new Session(freshId())
     await listening(integration, home.origin, { gateway: { ...dynamo, requiresKey: true } }, async ({ call }) => {
       await session.run(() => runWithoutSession(call))
@@ -165,7 +165,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(sent('x-dynamo-parent-session-id')).toEqual([undefined, session.key])
   })
 
-  it('gives side calls a key at a LiteLLM that refuses calls without one, and none at any other', async () => {
+  it('gives side calls a key at a LiteLLM that rejects calls without one, and no key at any other', async () => {
     const session = new Session(freshId())
     for (const gateway of ['litellm', { ...gateways.get('litellm'), requiresKey: true }] as const) {
       await listening(integration, home.origin, { gateway }, ({ call }) => session.run(() => runWithoutSession(call)))

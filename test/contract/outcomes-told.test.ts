@@ -22,7 +22,7 @@ afterEach(() => {
 })
 
 describe.each(oneOfEachKind)('$name', (integration) => {
-  it('publishes to whoever subscribes what it tells its listener', async () => {
+  it('publishes to the channel what its listener receives', async () => {
     home.script(from('a', 'b', 'c'))
     await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, outcomes }) => {
       await call()
@@ -35,7 +35,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('publishes where nobody listens and the gateway gives no evidence, once an answer', async () => {
+  it('publishes once per answer, without a listener and without evidence', async () => {
     const session = new Session(freshId())
     diagnostics.subscribe('llm-affinity:outcome', subscriber)
     const silent = { session, gateway: 'bifrost' as const, onOutcome: undefined as never }
@@ -47,7 +47,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     expect(session.lastOutcome).toBe(published[1])
   })
 
-  it('hands its listener the answer, unread, where it is a fetch', async () => {
+  it('passes the unread answer to its listener if it is a fetch', async () => {
     const told: unknown[] = []
     const onOutcome = (_: Outcome, response?: Response): void => {
       told.push(response && [response.status, response.bodyUsed, response.headers.get('x-backend')])
@@ -84,7 +84,7 @@ it.each([
   expect(warnings).toEqual(['llm-affinity: `onOutcome` threw. The call went on'])
 })
 
-it('says nothing of what a fetch of the user’s own has followed to another origin', async () => {
+it('reports nothing for a redirect to another origin that the user’s own fetch has followed', async () => {
   const away = await startRecorder()
   const outcomes: Outcome[] = []
   const following: Fetch = (input, init) => fetch(input, { ...init, redirect: 'follow' })
@@ -96,7 +96,7 @@ it('says nothing of what a fetch of the user’s own has followed to another ori
   expect(outcomes.map(({ origin }) => origin)).toEqual([home.origin])
 })
 
-it('says nothing of a call whose body could not carry the field, and hands that on as it came', async () => {
+it('reports nothing for a call whose body could not carry the field, and passes it on unchanged', async () => {
   const outcomes: Outcome[] = []
   const inits: unknown[] = []
   const gateway = { ...row, evidence: { backend: 'x-backend' } }
@@ -115,7 +115,7 @@ it('says nothing of a call whose body could not carry the field, and hands that 
   expect(outcomes).toHaveLength(1)
 })
 
-it('says nothing of what a fetch that hides redirects, as a browser’s does, has followed without a key', async () => {
+it('reports nothing for a redirect that a fetch has followed without a key, and hides as a browser does', async () => {
   const outcomes: Outcome[] = []
   const hiding: Fetch = async (input, init) => {
     const answer = await fetch(input, init)

@@ -60,7 +60,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it('reads a name in whatever letter case it stands, in the answer and in the row', async () => {
+  it('reads a header name in any letter case, in the answer and in the table', async () => {
     raw.script(['X-BACKEND: a', 'X-Tries: 1'])
     const evidence = { backend: 'X-Backend', retryHeaders: ['x-TRIES'] }
     const gateway = { name: 'shouting', headers: ['X-Session-Id'], evidence }
@@ -79,7 +79,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it.each(['hit', 'miss', 'repin', 'disabled'])('knows the word %s', async (word) => {
+  it.each(['hit', 'miss', 'repin', 'disabled'])('reads the reported result %s', async (word) => {
     home.script(answer({ 'x-olla-sticky-session': word, 'x-olla-endpoint': 'a' }))
     await listening(
       integration,
@@ -108,7 +108,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it('takes an answer that echoes another key for no evidence, and learns nothing from it', async () => {
+  it('does not use an answer that echoes another key as evidence, and learns nothing from it', async () => {
     const session = new Session(freshId())
     const echo = (key: string) => ['x-echo: b', `x-key: ${key}`]
     raw.script(echo(session.key), echo('another-session'), echo(`${session.key}, ${session.key}`), echo(session.key), [
@@ -122,7 +122,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('counts no tries that are not numbers', async () => {
+  it('ignores attempts that are not numbers', async () => {
     const counts = ['x', '-1', '1.5', '1e3', '12345', '1, 1', '']
     raw.script(...counts.map((count) => [`x-fallback-attempts: ${count}`]), ['x-fallback-attempts: 9999'])
     await listening(
@@ -136,7 +136,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it('counts no tries where one of several counts is not a number', async () => {
+  it('ignores attempts if one of several counts is not a number', async () => {
     const evidence = { retryHeaders: ['x-retries', 'x-fallbacks'] }
     const gateway = { name: 'counting', headers: ['x-session-id'], evidence }
     raw.script(
@@ -156,7 +156,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it('compares the part of a header that a row names, and no part of two', async () => {
+  it('compares the part of a header that the gateway names, and no part of a doubled header', async () => {
     const trace = (text: string) => [`x-cpa-trace-id: ${text}`]
     raw.script(
       trace('171-3-abc'),

@@ -14,7 +14,7 @@ const back = (): string => `${home.origin}/back`
 const hit = { 'x-olla-sticky-session': 'hit', 'x-olla-endpoint': 'gpu-1', 'x-olla-sticky-key-source': 'header' }
 
 describe.each(integrations)('$name', (integration) => {
-  it('tells of an answer once, before the caller has it, and what it says', async () => {
+  it('reports an answer once, before the caller receives it, with its evidence', async () => {
     const session = new Session(freshId())
     home.script(answer({ ...hit, 'x-olla-session-id': session.key }))
     await listening(integration, home.origin, { gateway: 'olla' }, async ({ call, outcomes }) => {
@@ -36,7 +36,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(home.requests).toHaveLength(1)
   })
 
-  it('counts the tries of the gateway itself', async () => {
+  it('counts the attempts of the gateway itself', async () => {
     const tries = { 'x-litellm-attempted-retries': '2', 'x-litellm-attempted-fallbacks': '1' }
     home.script(answer(tries), answer({ 'x-litellm-attempted-retries': '0' }), answer({}))
     await listening(integration, home.origin, { gateway: 'litellm' }, async ({ call, outcomes }) => {
@@ -45,7 +45,7 @@ describe.each(integrations)('$name', (integration) => {
     })
   })
 
-  it('counts the try of an error among the failures, and that of a success after them', async () => {
+  it('counts the attempt of an error among the failures, and that of a success after them', async () => {
     const tries = (count: string, status: number) => answer({ 'x-fallback-attempts': count }, status)
     home.script(tries('3', 404), tries('3', 200), tries('0', 200), tries('0', 400), answer({}, 404))
     await listening(integration, home.origin, { gateway: 'freellmapi' }, async ({ call, outcomes }) => {
@@ -54,7 +54,7 @@ describe.each(integrations)('$name', (integration) => {
     })
   })
 
-  it('tells of a failure too', async () => {
+  it('reports failed calls too', async () => {
     home.script(answer({ 'x-backend': 'a' }, 404))
     await listening(integration, home.origin, {}, async ({ call, outcomes }) => {
       await runWithSession(freshId(), call)
@@ -62,7 +62,7 @@ describe.each(integrations)('$name', (integration) => {
     })
   })
 
-  it('tells nothing of calls that were not stamped', async () => {
+  it('reports nothing for calls that were not stamped', async () => {
     home.script(from('a', 'a', 'a'))
     const session = new Session(freshId())
     await listening(integration, home.origin, {}, async ({ call, outcomes }) => {
@@ -75,7 +75,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(session.lastOutcome).toBeUndefined()
   })
 
-  it('tells nothing of calls to other origins', async () => {
+  it('reports nothing for calls to other origins', async () => {
     home.script(from('a'))
     await listening(integration, home.origin, { origins: foreign.origin }, async ({ call, outcomes }) => {
       await runWithSession(freshId(), call)
@@ -84,7 +84,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(home.requests).toHaveLength(1)
   })
 
-  it('tells of a sidecar as of its lane, where it must carry a key', async () => {
+  it('reports a side call as its lane if it must carry a key', async () => {
     const session = new Session(freshId())
     home.script(answer({ 'x-b': 'a' }))
     const gateway = { name: 'strict', headers: ['x-needed'], requiresKey: true, evidence: { backend: 'x-b' } }
@@ -95,7 +95,7 @@ describe.each(integrations)('$name', (integration) => {
     })
   })
 
-  it('keeps the last outcome in the session where nobody listens, if the gateway gives evidence', async () => {
+  it('keeps the last outcome in the session without a listener, if the gateway gives evidence', async () => {
     const [session, silent] = [new Session(freshId()), new Session(freshId())]
     home.script(from('a', 'b'), answer({}), from('c'))
     const bare = { onOutcome: undefined as never }
@@ -136,7 +136,7 @@ describe.each(integrations)('$name', (integration) => {
     },
   )
 
-  it('calls its listener in the scope of the call, whoever opened the socket', async () => {
+  it('calls its listener in the scope of the call, whichever call opened the socket', async () => {
     const scopes: (Session | undefined)[] = []
     const onOutcome = (): void => void scopes.push(currentSession())
     const sessions = Array.from({ length: 20 }, () => new Session(freshId()))
@@ -148,7 +148,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(new Set(scopes.slice(sessions.length))).toEqual(new Set(sessions))
   })
 
-  it('goes on whatever its listener does', async () => {
+  it('continues whatever its listener does', async () => {
     const session = new Session(freshId())
     let calls = 0
     const faults = [
@@ -161,9 +161,9 @@ describe.each(integrations)('$name', (integration) => {
     const onOutcome = (): unknown => faults[calls++ % faults.length]?.()
     const bare = integration.connect(home.origin, null)
     const expected = await bare.call().finally(() => bare.close())
-    const it = integration.connect(home.origin, { session, onOutcome: onOutcome as () => void })
-    for (let i = 0; i < 6; i++) expect((await it.call()).length).toBe(expected.length)
-    await it.close()
+    const client = integration.connect(home.origin, { session, onOutcome: onOutcome as () => void })
+    for (let i = 0; i < 6; i++) expect((await client.call()).length).toBe(expected.length)
+    await client.close()
     expect(calls).toBe(6)
     expect(home.requests).toHaveLength(7)
     expect(session.lastOutcome).toMatchObject({ status: 200 })
@@ -183,10 +183,10 @@ describe.each(integrations)('$name', (integration) => {
     const bare = integration.connect(home.origin, null)
     const expected = await read(await bare.stream?.()).finally(() => bare.close())
     let heard = 0
-    const it = integration.connect(home.origin, { onOutcome: () => void heard++ })
-    const stream = await runWithSession(freshId(), () => it.stream?.())
+    const client = integration.connect(home.origin, { onOutcome: () => void heard++ })
+    const stream = await runWithSession(freshId(), () => client.stream?.())
     expect(heard).toBe(1)
-    expect(await read(stream).finally(() => it.close())).toEqual(expected)
+    expect(await read(stream).finally(() => client.close())).toEqual(expected)
     expect(heard).toBe(1)
     expect(JSON.stringify(expected)).toContain('ä €')
   })
@@ -215,7 +215,7 @@ describe.each(integrations)('$name', (integration) => {
     )
 
   if (!integration.redirects)
-    it('tells nothing of a redirect that nobody follows', async () => {
+    it('reports nothing for a redirect that is not followed', async () => {
       home.script(answer({ 'x-backend': 'a', location: '/back' }, 307))
       await listening(integration, home.origin, {}, async ({ call, outcomes }) => {
         await runWithSession(freshId(), call)
@@ -234,7 +234,7 @@ describe.each(integrations)('$name', (integration) => {
       expect(home.requests).toHaveLength(2)
     })
 
-    it('tells nothing of an answer from another origin', async () => {
+    it('reports nothing for an answer from another origin', async () => {
       const session = new Session(freshId())
       home.script(redirectTo(`${foreign.origin}/away`))
       foreign.script(from('stranger'))

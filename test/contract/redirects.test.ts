@@ -39,7 +39,7 @@ describe.each(integrations.filter((integration) => integration.redirects))('$nam
       expect(keysAt(home)).toEqual(['conversation-42', 'conversation-42'])
     })
 
-    it('to another origin takes nothing of ours along', async () => {
+    it('to another origin does not take the key along', async () => {
       home.script({ status, headers: { location: `${foreign.origin}/elsewhere` } })
       await called(integration.connect(home.origin, {}))
       expect(keysAt(home)).toEqual(['conversation-42'])
@@ -81,7 +81,7 @@ describe.each(integrations.filter((integration) => integration.redirects))('$nam
     expect(keysAt(home)).toEqual(['conversation-42', 'conversation-42'])
   })
 
-  it('is followed as often as the bare stack follows', async () => {
+  it('is followed as often as by the bare stack', async () => {
     const loop = (): void =>
       // More than all retries of all attempts can follow.
       home.script(...Array.from({ length: 1000 }, (_, i) => ({ status: 307, headers: { location: `/${i}` } })))
@@ -92,9 +92,11 @@ describe.each(integrations.filter((integration) => integration.redirects))('$nam
     const hops = home.requests.length
     home.clear()
     loop()
-    const it = integration.connect(home.origin, {})
-    const got = await runWithSession('conversation-42', () => it.call().catch((error: Error) => error.constructor.name))
-    await it.close()
+    const client = integration.connect(home.origin, {})
+    const got = await runWithSession('conversation-42', () =>
+      client.call().catch((error: Error) => error.constructor.name),
+    )
+    await client.close()
     expect(got).toEqual(expected)
     expect(home.requests).toHaveLength(hops)
   })

@@ -39,14 +39,14 @@ function lcg(seed: number): (below: number) => number {
 }
 
 /** One call that says in its content which key it must carry. */
-function call(it: Connection): Promise<unknown> {
+function call(client: Connection): Promise<unknown> {
   const content = currentSession()?.key ?? 'unpinned'
-  return it.call({ content })
+  return client.call({ content })
 }
 
-async function read(it: Connection): Promise<void> {
+async function read(client: Connection): Promise<void> {
   const content = currentSession()?.key ?? 'unpinned'
-  const stream = await it.stream?.({ content })
+  const stream = await client.stream?.({ content })
   if (stream === undefined) throw new Error('a stream')
   // Read where nobody speaks.
   await runWithoutSession(async () => {
@@ -74,14 +74,15 @@ it(`sends ${CALLS} interleaved calls without a wrong or a missing key: retries, 
   })
   const random = lcg(42)
   const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T
-  const kinds: ((session: Session, it: Connection) => Promise<unknown>)[] = [
-    (session, it) => session.run(() => call(it)),
-    (session, it) => session.run(() => read(it)),
-    (session, it) => session.run(() => runWithoutSession(() => call(it))),
-    (session, it) => session.lane('titles').run(() => call(it)),
-    (session, it) => session.run(() => Promise.all([call(it), session.child('search').run(() => call(it)), call(it)])),
-    (_session, it) => runWithSession('an id that has to be hashed', () => call(it)),
-    (_session, it) => call(it),
+  const kinds: ((session: Session, client: Connection) => Promise<unknown>)[] = [
+    (session, client) => session.run(() => call(client)),
+    (session, client) => session.run(() => read(client)),
+    (session, client) => session.run(() => runWithoutSession(() => call(client))),
+    (session, client) => session.lane('titles').run(() => call(client)),
+    (session, client) =>
+      session.run(() => Promise.all([call(client), session.child('search').run(() => call(client)), call(client)])),
+    (_session, client) => runWithSession('an id that has to be hashed', () => call(client)),
+    (_session, client) => call(client),
   ]
 
   let calls = 0

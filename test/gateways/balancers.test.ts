@@ -51,11 +51,11 @@ for (const program of [caddy, caddyOfDebian, nginx, haproxy]) {
       expect(places(all).some((at) => at.length > 1)).toBe(true)
     })
 
-    it('sends sidecars wherever there is room, while their conversation stays', async () => {
+    it('sends side calls wherever there is room, while their conversation stays', async () => {
       const { all } = wrapped(program, fleet, 4)
       for (const each of all) {
         await each.turn()
-        const aside = await Promise.all(Array.from({ length: 20 }, () => each.sidecar()))
+        const aside = await Promise.all(Array.from({ length: 20 }, () => each.sideCall()))
         await each.turn()
         expect(replicasOf(each.answers)).toHaveLength(1)
         expect(replicasOf(aside).length).toBeGreaterThan(1)

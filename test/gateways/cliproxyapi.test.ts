@@ -118,7 +118,7 @@ describeProgram(cliproxyapi, () => {
     expect(shared.placesOf(text)).toHaveLength(1)
   })
 
-  it('sends sidecars wherever there is room, while their conversation stays', async () => {
+  it('sends side calls wherever there is room, while their conversation stays', async () => {
     const client = withAffinity(openai(shared), { gateway: 'cliproxyapi' })
     const { all } = wrapped(shared, 4)
     for (const each of all) {

@@ -28,12 +28,12 @@ describeProgram(envoy, () => {
     expect(placesOf(all).filter((at) => at.length === 1).length).toBeLessThan(all.length / 4)
   })
 
-  it('sends sidecars wherever there is room, while their conversation stays', async () => {
+  it('sends side calls wherever there is room, while their conversation stays', async () => {
     for (const each of stamped(envoy, fleet, 4).all) {
       const aside: Answer[] = []
       for (let count = 0; count < 20; count++) {
         await each.turn()
-        aside.push(await each.sidecar())
+        aside.push(await each.sideCall())
       }
       expect(replicasOf(each.answers)).toHaveLength(1)
       expect(replicasOf(aside).length).toBeGreaterThan(1)

@@ -160,10 +160,10 @@ for (const program of [litellm, litellmNewer]) {
         }
       })
 
-      it('sends sidecars wherever there is room', async () => {
+      it('sends side calls wherever there is room', async () => {
         const { all } = wrapped(shared, {}, 4)
         for (const each of all) {
-          const aside = await Promise.all(Array.from({ length: 16 }, () => each.sidecar()))
+          const aside = await Promise.all(Array.from({ length: 16 }, () => each.sideCall()))
           expect(replicasOf(aside).length).toBeGreaterThan(1)
         }
       })
@@ -241,12 +241,12 @@ for (const program of [litellm, litellmNewer]) {
         for (const speaker of own.speakers({ gateway: strict })) {
           const each = conversation(speaker, { replicaIn })
           await each.turn()
-          await each.sidecar()
+          await each.sideCall()
         }
         for (const speaker of own.speakers({ gateway: 'litellm' })) {
           const each = conversation(speaker, { replicaIn })
           await each.turn()
-          await expect(each.sidecar()).rejects.toMatchObject({ status: 400 })
+          await expect(each.sideCall()).rejects.toMatchObject({ status: 400 })
         }
         const [bare] = own.speakers({ gateway: strict })
         await expect(bare?.say(ask('Hello').messages)).rejects.toThrow('Request has no session id')

@@ -101,7 +101,7 @@ describeProgram(olla, () => {
     await using own = await startRecordingFleet(olla)
     const { all, outcomes } = wrapped(own, 20)
     await talk(all, 4)
-    for (const each of all) await each.sidecar()
+    for (const each of all) await each.sideCall()
     const stats: unknown = await (await fetch(`${own.gateway.origin}/internal/stats/sticky`)).json()
     const [hits, misses] = [outcomes.count('hit'), outcomes.count('miss')]
     expect([hits, misses]).toEqual([60, 20])
@@ -143,13 +143,13 @@ describeProgram(olla, () => {
     expect(response.headers.get('x-olla-sticky-session')).toBe('disabled')
   })
 
-  it('sends sidecars wherever there is room, while their conversation stays', async () => {
+  it('sends side calls wherever there is room, while their conversation stays', async () => {
     const { all } = wrapped(shared, 4)
     for (const each of all) {
       const aside: string[] = []
       for (let count = 0; count < 20; count++) {
         await each.turn()
-        aside.push((await each.sidecar()).replica)
+        aside.push((await each.sideCall()).replica)
       }
       expect(shared.placesOf(each.id)).toHaveLength(1)
       expect(new Set(aside).size).toBeGreaterThan(1)

@@ -35,7 +35,7 @@ describeProgram(rayServe, () => {
       const aside: Answer[] = []
       for (let count = 0; count < 12; count++) {
         await each.turn()
-        aside.push(await each.sidecar())
+        aside.push(await each.sideCall())
       }
       expect(replicasOf(each.answers)).toHaveLength(1)
       expect(replicasOf(aside).length).toBeGreaterThan(1)

@@ -20,7 +20,7 @@ describeProgram(caddy, () => {
     expect({ code, lines: stdout.trimEnd().split('\n').length }, stderr).toEqual({ code: 0, lines: 1 })
     const { gateways } = JSON.parse(stdout)
     expect(gateways).toHaveLength(1)
-    const [{ backendsUsed, cachedShare, possibleShare, unstampedCachedShare, sidecars, ...rest }] = gateways
+    const [{ backendsUsed, cachedShare, possibleShare, unstampedCachedShare, sideCalls, ...rest }] = gateways
     expect(rest).toEqual({
       name: 'caddy',
       version: caddy.version,
@@ -33,8 +33,8 @@ describeProgram(caddy, () => {
     expect(possibleShare).toBeGreaterThan(0.7)
     expect(cachedShare).toBe(possibleShare)
     expect(unstampedCachedShare).toBeLessThan(possibleShare - 0.1)
-    expect(Object.keys(sidecars)).toEqual(['A', 'B', 'C'])
-    expect(sidecars.A + sidecars.B + sidecars.C).toBe(24)
+    expect(Object.keys(sideCalls)).toEqual(['A', 'B', 'C'])
+    expect(sideCalls.A + sideCalls.B + sideCalls.C).toBe(24)
     expect(stderr).toContain('Caddy: 120 of 120 calls')
   })
 
@@ -53,7 +53,7 @@ describeProgram(caddy, () => {
   it('says so of one that has all in one place, keys or none', async () => {
     const found = [await measure(edited('lb_policy header X-Session-Id', 'lb_policy first'), traffic, () => {})]
     const [one] = JSON.parse(asJson(found)).gateways
-    expect(one).toMatchObject({ backendsUsed: 1, sidecars: { A: 24, B: 0, C: 0 } })
+    expect(one).toMatchObject({ backendsUsed: 1, sideCalls: { A: 24, B: 0, C: 0 } })
     expect(one.unstampedCachedShare).toBe(one.cachedShare)
     expect(asText(found)).toContain('1 of 1 kept every conversation on one backend')
     expect(asText(found)).toContain('Unstamped, so did: Caddy.')

@@ -21,7 +21,7 @@ describeProgram(vllmRouter, () => {
     expect(new Set(placesOf(all).flat())).toEqual(new Set(one))
   })
 
-  it('spreads sidecars, which so carry the key of a lane', async () => {
+  it('spreads side calls, which so carry the key of a lane', async () => {
     const [speaker] = speakersTo(fleet.origin, ['openai'], { gateway: 'vllm-router' })
     const ask = [{ role: 'user' as const, content: 'A title, please' }]
     const places = new Set<string | null | undefined>()

@@ -17,7 +17,7 @@ const messages = [{ role: 'user' as const, content: 'hello' }]
 const openai = (): OpenAI => new OpenAI({ baseURL: `${home.origin}/v1`, apiKey: 'test' })
 
 describe('a wrapped client', () => {
-  it('leaves the client that it was made from unstamped', async () => {
+  it('does not stamp calls of the original client', async () => {
     const bare = openai()
     const wrapped = withAffinity(bare)
     await runWithSession(KEY, () => bare.chat.completions.create({ model: 'm', messages }))
@@ -25,7 +25,7 @@ describe('a wrapped client', () => {
     expect(keysAt(home)).toEqual([undefined, KEY])
   })
 
-  it('can be wrapped again: what is given replaces, the rest stays, and nothing is stamped twice', async () => {
+  it('can be wrapped again: given options replace, others stay, and nothing is stamped twice', async () => {
     const olla = withAffinity(openai(), { gateway: 'olla' })
     const bound = withAffinity(olla, { session: new Session('bound-session') })
     const generic = withAffinity(bound, { gateway: 'generic' })
@@ -46,7 +46,7 @@ describe('a wrapped client', () => {
     expect(new Set(keysAt(home))).toEqual(new Set(sessions.map(({ key }) => key)))
   })
 
-  it('stays within the base URL, also one that was set later, and stays silent at another', async () => {
+  it('stamps below the base URL, also one that was set later, and nothing at another', async () => {
     const client = withAffinity(openai())
     await runWithSession(KEY, async () => {
       await client.get(`${home.origin}/v1/models`)
@@ -113,7 +113,7 @@ describe('a wrapped client', () => {
 })
 
 describe('calls that fetch a token', () => {
-  it('of an Anthropic client carry nothing, though they go to the same origin', async () => {
+  it('of an Anthropic client carry no key, though they go to the same origin', async () => {
     const token = JSON.stringify({ access_token: 'minted', token_type: 'Bearer', expires_in: 3600 })
     const folder = await mkdtemp(join(tmpdir(), 'llm-affinity-'))
     const tokenFile = join(folder, 'token')
@@ -145,7 +145,7 @@ describe('calls that fetch a token', () => {
     await rm(folder, { recursive: true })
   })
 
-  it('of an OpenAI client with a workload identity go elsewhere, and carry nothing', async () => {
+  it('of an OpenAI client with a workload identity go elsewhere, and carry no key', async () => {
     const seen: [string, boolean][] = []
     const client = withAffinity(
       new OpenAI({

@@ -23,7 +23,7 @@ async function seen(call: Promise<Response>): Promise<unknown> {
   }
 }
 
-describe('what is passed on', () => {
+describe('the arguments that are passed on', () => {
   const calls: unknown[][] = []
   const spying: Fetch = (...args) => {
     calls.push(args)
@@ -33,7 +33,7 @@ describe('what is passed on', () => {
     calls.length = 0
   })
 
-  it('is the very same arguments without a session', async () => {
+  it('are the same arguments without a session', async () => {
     const through = affinityFetch({ fetch: spying })
     const request = new Request(chat(), post)
     await through(request)
@@ -44,7 +44,7 @@ describe('what is passed on', () => {
     expect(calls[1]?.[1]).toBe(post)
   })
 
-  it('is the very same arguments where the caller has set a header, or the URL is foreign', async () => {
+  it('are the same arguments if the caller has set a header, or the origin is not named', async () => {
     const through = affinityFetch({ fetch: spying, origins: home.origin })
     const own = { ...post, headers: new Headers({ 'X-Session-ID': 'mine' }) }
     await inScope(() => through(chat(), own))
@@ -53,7 +53,7 @@ describe('what is passed on', () => {
     expect(calls[1]?.[1]).toBe(post)
   })
 
-  it('never is an object of the caller that was written to', async () => {
+  it('never writes to an object of the caller', async () => {
     const headers = new Headers(post.headers)
     const shared = Object.freeze({ ...post, headers })
     const plain = Object.freeze({ ...post, headers: Object.freeze({ ...post.headers }) })
@@ -229,7 +229,7 @@ describe.each<[string, Fetch]>([
     })
   })
 
-  it('takes credentials to no other origin, and keeps them on the same', async () => {
+  it('sends no credentials to another origin, and keeps them at the same', async () => {
     const headers = { authorization: 'Bearer secret', cookie: 'a=b', 'proxy-authorization': 'x', 'x-api-key': 'k' }
     home.script(
       { status: 307, headers: { location: '/v1/again' } },
@@ -258,7 +258,7 @@ describe.each<[string, Fetch]>([
     expect(keysAt(home)[1]).toMatch(/^[0-9a-f]{32}$/)
   })
 
-  it('are followed by us where the global dispatcher is another library’s, which may send a request anywhere', async () => {
+  it('are followed by the integration if the global dispatcher is another library’s, which may send a request anywhere', async () => {
     class Relay {
       dispatch = (...args: Parameters<Dispatcher['dispatch']>): boolean => agent.dispatch(...args)
     }
@@ -288,7 +288,7 @@ describe.each<[string, Fetch]>([
     await expect(call).rejects.toThrow('enough')
   })
 
-  it('answers of stamped calls that were not redirected say so', async () => {
+  it('answers of stamped calls that were not redirected are marked so', async () => {
     const response = await inScope(() => ours(new Request(chat(), post)))
     expect(response.redirected).toBe(false)
     expect(await response.json()).toHaveProperty('choices')
@@ -326,7 +326,7 @@ describe.each<[string, Fetch]>([
     }
   })
 
-  it('keep what a Request says of itself', async () => {
+  it('keep what a Request carries', async () => {
     const arrived: unknown[] = []
     for (const send of [fetch, (...args: Parameters<Fetch>) => inScope(() => ours(...args))]) {
       home.clear()
@@ -339,7 +339,7 @@ describe.each<[string, Fetch]>([
     expect(arrived[0]).toHaveLength(2)
   })
 
-  it('fail to another origin where the caller wants none', async () => {
+  it('fail to another origin if the caller follows none', async () => {
     for (const send of [fetch, (...args: Parameters<Fetch>) => inScope(() => ours(...args))]) {
       home.script({ status: 307, headers: { location: `${foreign.origin}/v1/models` } })
       await expect(send(chat(), { ...post, mode: 'same-origin' })).rejects.toThrow('fetch failed')
@@ -347,7 +347,7 @@ describe.each<[string, Fetch]>([
     expect(foreign.requests).toHaveLength(0)
   })
 
-  it('are not ended by the signal of a Request that the call has set aside', async () => {
+  it('are not aborted by the signal of a Request that the init overrides', async () => {
     const abort = new AbortController()
     const request = new Request(chat(), { ...post, signal: abort.signal })
     home.script({ stall: 30 }, { stall: 30 })
@@ -358,7 +358,7 @@ describe.each<[string, Fetch]>([
 })
 
 describe('integrations in a row', () => {
-  it('speak for one session, the outermost one’s', async () => {
+  it('stamp for one session, the outermost integration’s', async () => {
     const inner = affinityFetch({ gateway: 'olla' })
     const outer = affinityFetch({ session: new Session('bound-session'), fetch: inner })
     await runWithSession('ambient-session', () => outer(chat(), post))

@@ -95,7 +95,7 @@ describe('withAffinity of a LangChain model', () => {
     expect(results).toEqual(['hit'])
   })
 
-  it('wraps a client that was created before, and takes no key to another origin', async () => {
+  it('wraps a client that was created before, and does not take the key to another origin', async () => {
     const before = new ChatOpenAI(fields())
     await before.invoke('hello')
     home.clear()
@@ -105,7 +105,7 @@ describe('withAffinity of a LangChain model', () => {
     expect(keysAt(foreign)).toEqual([undefined])
   })
 
-  it('wraps what is made of it, and can be wrapped again', async () => {
+  it('wraps models that are derived from it, and can be wrapped again', async () => {
     const tool = {
       type: 'function' as const,
       function: { name: 'look', parameters: { type: 'object', properties: {} } },

@@ -86,7 +86,7 @@ describe.each(clients)('%s', async (name, path) => {
     for (const request of home.requests) expect(request.text()).toContain(`"${request.header('x-session-id')}"`)
   })
 
-  it('takes no key to another origin', async () => {
+  it('does not take the key to another origin', async () => {
     const client = withAffinity(new ClientClass(options()))
     home.script({ status: 307, headers: { location: `${foreign.origin}/v1/elsewhere` } })
     await runWithSession('conversation-42', () => call(client)).catch(() => {})
@@ -94,7 +94,7 @@ describe.each(clients)('%s', async (name, path) => {
     expect(keysAt(foreign)).toEqual([undefined])
   })
 
-  it('is not changed itself, and keeps its options where it is wrapped again', async () => {
+  it('is not changed itself, and keeps its options if it is wrapped again', async () => {
     const before = new ClientClass(options())
     const client = withAffinity(withAffinity(before, { gateway: 'olla' }), {})
     await runWithSession('conversation-42', () => call(before))
@@ -108,7 +108,7 @@ describe.each(clients)('%s', async (name, path) => {
     expect(keysAt(home)).toEqual(['conversation-42'])
   })
 
-  it('is refused where one of its methods was replaced', () => {
+  it('is rejected if one of its methods was replaced', () => {
     const traced = new ClientClass(options())
     const api = traced.messages ?? traced.chat?.completions
     if (api !== undefined) api.create = async () => ({})

@@ -31,7 +31,7 @@ function countingFrames(): { readonly bottom: typeof fetch; frames(): number } {
 }
 
 describe('patchGlobalFetch', () => {
-  it('touches what is named and nothing else, and undoes itself', async () => {
+  it('stamps named origins and nothing else, and can be undone', async () => {
     const undo = patchGlobalFetch({ origins: [home.origin] })
     await call(home)
     await call(foreign)
@@ -42,7 +42,7 @@ describe('patchGlobalFetch', () => {
     expect(keysAt(foreign)).toEqual([undefined])
   })
 
-  it('is not fooled by an origin inside of another URL', async () => {
+  it('is not misled by an origin inside another URL', async () => {
     const undo = patchGlobalFetch({ origins: home.origin })
     await runWithSession(KEY, async () => {
       await fetch(`${foreign.origin}/?u=${home.origin}`)
@@ -54,7 +54,7 @@ describe('patchGlobalFetch', () => {
     expect(foreign.requests.length).toBeGreaterThanOrEqual(2)
   })
 
-  it('covers a path prefix and nothing beside it', async () => {
+  it('covers a path prefix and nothing else', async () => {
     const undo = patchGlobalFetch({ origins: `${home.origin}/v1` })
     await runWithSession(KEY, async () => {
       await fetch(`${home.origin}/v1/models`)
@@ -64,7 +64,7 @@ describe('patchGlobalFetch', () => {
     expect(keysAt(home)).toEqual([KEY, undefined])
   })
 
-  it('nests, and each undo takes away its own part, in any order, more than once', async () => {
+  it('nests, and each undo removes its own patch, in any order, more than once', async () => {
     const undoHome = patchGlobalFetch({ origins: home.origin })
     const undoForeign = patchGlobalFetch({ origins: foreign.origin, gateway: 'olla' })
     await call(home)
@@ -83,7 +83,7 @@ describe('patchGlobalFetch', () => {
     expect(foreign.requests.map((request) => request.header('x-olla-session-id'))).toEqual([KEY, KEY, undefined])
   })
 
-  it('stands aside under a patch of somebody else, and does not take that one away', async () => {
+  it('steps aside below another library’s patch, and does not remove that one', async () => {
     const undo = patchGlobalFetch({ origins: home.origin })
     const ours = globalThis.fetch
     let seen = 0
@@ -130,7 +130,7 @@ describe('patchGlobalFetch', () => {
     expect(keysAt(home)).toEqual([KEY])
   })
 
-  it('leaves no layers behind below a patch of somebody else, once that one is called', async () => {
+  it('leaves no layers behind below another library’s patch once that one is called', async () => {
     const { bottom, frames } = countingFrames()
     const undos = Array.from({ length: 1000 }, () => patchGlobalFetch({ origins: home.origin }))
     const ours = globalThis.fetch
@@ -147,7 +147,7 @@ describe('patchGlobalFetch', () => {
     expect(keysAt(home)).toEqual([undefined, undefined])
   })
 
-  it('does not build on a patch that was undone, if that one is what somebody has put back', async () => {
+  it('does not build on an undone patch that other code has put back', async () => {
     const undo = patchGlobalFetch({ origins: home.origin })
     const ours = globalThis.fetch
     undo()
@@ -160,7 +160,7 @@ describe('patchGlobalFetch', () => {
     expect(keysAt(home)).toEqual([undefined])
   })
 
-  it('a client that has kept the fetch of a patch calls what was there before, once that is undone', async () => {
+  it('a client that has kept the fetch of a patch calls the fetch below it once the patch is undone', async () => {
     const undoHome = patchGlobalFetch({ origins: home.origin })
     const undoOlla = patchGlobalFetch({ origins: home.origin, gateway: 'olla' })
     const kept = globalThis.fetch
@@ -185,7 +185,7 @@ describe('patchGlobalFetch', () => {
     expect(keysAt(home)).toEqual([KEY, KEY, KEY, KEY])
   })
 
-  it('looks like the fetch that it patches: its name, its length and whatever else it has', () => {
+  it('looks like the fetch that it patches: its name, its length and its other properties', () => {
     const theirs = Object.assign((_url: string | URL | Request, ...rest: [RequestInit?]) => original(_url, ...rest), {
       [Symbol.for('theirs')]: true,
     })
@@ -198,7 +198,7 @@ describe('patchGlobalFetch', () => {
     }
   })
 
-  it('keeps what a runtime hangs on fetch', () => {
+  it('keeps properties that a runtime adds to fetch', () => {
     const preconnect = (): void => {}
     globalThis.fetch = Object.assign((...args: Parameters<typeof fetch>) => original(...args), { preconnect })
     const undo = patchGlobalFetch({ origins: home.origin })
@@ -206,7 +206,7 @@ describe('patchGlobalFetch', () => {
     undo()
   })
 
-  it('together with a wrapped client stamps once, in the words of the client', async () => {
+  it('together with a wrapped client stamps once, for the gateway of the client', async () => {
     const undo = patchGlobalFetch({ origins: home.origin, session: new Session('patched-session') })
     const client = withAffinity(new OpenAI({ baseURL: `${home.origin}/v1`, apiKey: 'test' }), {
       session: new Session('client-session'),
@@ -216,7 +216,7 @@ describe('patchGlobalFetch', () => {
     expect(keysAt(home)).toEqual(['client-session'])
   })
 
-  it('stamps no hop that a integration above it has let go, though it covers that origin', async () => {
+  it('stamps no hop that an integration above it has left unstamped, though it covers that origin', async () => {
     const undo = patchGlobalFetch({ origins: [home.origin, foreign.origin], session: new Session('patched-session') })
     home.script({ status: 307, headers: { location: `${foreign.origin}/v1/models` } })
     await affinityFetch({ session: new Session('fetch-session') })(`${home.origin}/v1/models`)

@@ -57,7 +57,7 @@ describe.each(tracers)('a client traced by %s', (_name, trace) => {
     await expect.poll(() => traces.join()).toContain('Hello, tracer')
   })
 
-  it('is refused by withAffinity, which names the way out, and nothing is traced of that', async () => {
+  it('is rejected by withAffinity with a hint, and nothing is traced', async () => {
     for (const client of [bare(), withAffinity(bare()), new OpenAI6({ apiKey: 'none' }) as unknown as OpenAI]) {
       const traced = trace(client)
       expect(() => withAffinity(traced, { session: new Session() })).toThrow(
@@ -110,7 +110,7 @@ describe('a client whose methods were replaced', () => {
     )
   })
 
-  it('is refused where its resources are given something in the constructor that a copy is not', () => {
+  it('is rejected if its resources get something in the constructor that a copy does not get', () => {
     class Traced extends OpenAI {
       constructor({ tracer, ...options }: { tracer?: object } & ConstructorParameters<typeof OpenAI>[0] & object) {
         super(options)
@@ -139,8 +139,8 @@ describe('a client whose class was patched', () => {
   })
 })
 
-describe('a client that nothing has wrapped', () => {
-  it('is not taken for one because of what is its own', async () => {
+describe('a client that is not wrapped', () => {
+  it('is not taken for a wrapped one because of its own properties', async () => {
     class Ours extends OpenAI {
       readonly tag = { ours: true }
       readonly hook = (): string => 'ours'

@@ -80,7 +80,7 @@ describe.each([
     }
   })
 
-  it('takes no key along on an attempt after another', async () => {
+  it('does not take a key along on a second attempt', async () => {
     const agent = new u.Agent().compose(redirect(), retry(), affinityInterceptor({ origins: home.origin }))
     home.script({ status: 500 }, { status: 307, headers: { location: `${foreign.origin}/v1/away` } })
     await post(agent)
@@ -99,7 +99,7 @@ describe.each([
     expect(keysAt(foreign)).toEqual([undefined])
   })
 
-  it('takes no key along where an interceptor below copies headers above redirect', async () => {
+  it('does not take a key along if an interceptor copies headers above redirect', async () => {
     const agent = new u.Agent().compose(redirect(), tagging, affinityInterceptor({ origins: home.origin }))
     for (let i = 0; i < 4; i++) {
       home.script({ status: 307, headers: { location: `${foreign.origin}/v1/away` } })
@@ -111,7 +111,7 @@ describe.each([
     expect(foreign.requests.every((request) => request.header('x-tag') === '1')).toBe(true)
   })
 
-  it('calls listeners in the scope of their request, not in that of whoever opened the socket', async () => {
+  it('calls listeners in the scope of their request, not in that of the request that opened the socket', async () => {
     // Two chunks, some time apart: the second comes from the socket alone.
     const server = createServer((_request, response) => {
       response.write('one')
@@ -137,7 +137,7 @@ describe.each([
     expect(keysAt(home)).toEqual(home.requests.map(({ path }) => (path === '/nobody' ? undefined : path.slice(1))))
   })
 
-  describe('under its own fetch, takes no key along', () => {
+  describe('does not take the key along under its own fetch', () => {
     const under = async (agent: undici8.Dispatcher, call: typeof runWithSession = runWithSession): Promise<void> => {
       await call(KEY, () => u.fetch(`${home.origin}/v1/start`, { method: 'POST', body: '{}', dispatcher: agent }))
         .then((response) => response.text())
@@ -156,7 +156,7 @@ describe.each([
       expect(keysAt(foreign)).toEqual([undefined])
     })
 
-    it('with headers as a list, of an interceptor above it', async () => {
+    it('with headers as a list, below another interceptor', async () => {
       const listing: Interceptor = (dispatch) => (options, handler) =>
         dispatch({ ...options, headers: Object.entries(options.headers ?? {}).flat() as string[] }, handler)
       home.script({ status: 307, headers: { location: `${foreign.origin}/v1/away` } })
@@ -165,7 +165,7 @@ describe.each([
       expect(keysAt(foreign)).toEqual([undefined])
     })
 
-    it('with addresses in the place of names, of dns above it', async () => {
+    it('with addresses in place of names, below a dns interceptor', async () => {
       const origin = foreign.origin.replace('127.0.0.1', 'localhost')
       home.script({ status: 307, headers: { location: `${origin}/v1/away` } })
       await under(
@@ -174,7 +174,7 @@ describe.each([
       expect(keysAt(foreign)).toEqual([undefined])
     })
 
-    it('of the lane of a sidecar with a bound session', async () => {
+    it('of the lane of a side call with a bound session', async () => {
       const gateway = { name: 'strict', headers: ['x-session-id', 'x-litellm-session-id'], requiresKey: true }
       const session = new Session(KEY)
       home.script({ status: 307, headers: { location: `${foreign.origin}/v1/away` } })
@@ -201,7 +201,7 @@ describe.each([
     }
   })
 
-  it('lets undici see what a handler lacks', async () => {
+  it('lets undici see which methods a handler lacks', async () => {
     const agent = new u.Agent().compose(affinityInterceptor({ origins: home.origin }))
     const incomplete = {
       onRequestStart: () => {},

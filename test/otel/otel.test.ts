@@ -68,7 +68,7 @@ async function points(name: string): Promise<{ attributes: object; value: unknow
 }
 
 describe('on the active span', () => {
-  it('says what became of the call, and no id and no key unless asked', async () => {
+  it('has the outcome of the call, and no id and no key unless asked', async () => {
     const openai = client({})
     const session = new Session('a-conversation-of-acme')
     await session.run(() => openai.chat.completions.create(turn))
@@ -81,7 +81,7 @@ describe('on the active span', () => {
     expect(JSON.stringify(attributes)).not.toContain('acme')
   })
 
-  it('has the id in the words of the conventions when asked, and never the key', async () => {
+  it('has the id under the name of the conventions if asked, and never the key', async () => {
     const openai = client({ ids: true })
     const session = new Session('conversation of Zoë')
     const attributes = await spanAround(() => session.run(() => openai.chat.completions.create(turn)))
@@ -147,7 +147,7 @@ describe('on the active span', () => {
     expect(told.toSorted()).toEqual(ids.map((id) => [id, id]))
   })
 
-  it('is left alone once it has ended, and where there is none', async () => {
+  it('is not changed after it has ended, or if there is none', async () => {
     const openai = client({ usage: true })
     const session = new Session()
     let events: AsyncIterable<unknown> | undefined
@@ -214,13 +214,13 @@ describe('in the meters', () => {
   })
 })
 
-it('refuses options that are none, at the caller’s line', () => {
+it('rejects invalid options at the caller’s line', () => {
   expect(() => otelOutcomes({ id: true } as never)).toThrow(/^Expected options to be among `ids`, `usage`, got "id"/)
   expect(() => otelOutcomes({ ids: 'yes' } as never)).toThrow(/^Expected `ids` to be true or false, got a string/)
 })
 
 describe('the channel', () => {
-  it('has every outcome while somebody listens, without an option anywhere', async () => {
+  it('publishes every outcome while there is a subscriber, without an option', async () => {
     const heard: unknown[] = []
     const listen = (outcome: unknown): number => heard.push(outcome)
     const send = affinityFetch({ gateway })

@@ -101,13 +101,13 @@ describe('a bundle under no condition, on a runtime', () => {
     expect(keysAt(server)).toEqual([KEY])
   })
 
-  it('without any random values refuses a session without an id, and no other', async () => {
+  it('without random values rejects a session without an id, and no other', async () => {
     const { result } = await run(lacking('crypto', 'process.getBuiltinModule'))
     expect(result).toMatchObject({ random: expect.stringMatching(/^Expected a runtime with crypto, got one without/) })
     expect(keysAt(server)).toEqual([KEY])
   })
 
-  it('warns by the console where process.emitWarning throws', async () => {
+  it('warns on the console if process.emitWarning throws', async () => {
     const { stderr } = await run(throwing('emitWarning'))
     expect(stderr).toContain('llm-affinity: a session has an empty id')
   })

@@ -31,11 +31,11 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
-it('are two', () => {
+it('are limited to two', () => {
   expect(one.Session).not.toBe(other.Session)
 })
 
-it('share one scope: entered in one, spoken in the other, left by either', async () => {
+it('share one scope: entered in one, used in the other, left by either', async () => {
   const url = `${server.origin}/v1/models`
   const session = new one.Session('conversation-42')
   await one.runWithSession(session, async () => {
@@ -52,14 +52,14 @@ it('share one scope: entered in one, spoken in the other, left by either', async
   expect(keysAt(server)).toEqual(['conversation-42', undefined, 'inner-session', 'conversation-42', 'conversation-42'])
 })
 
-it('stamp once where both stand in the way', async () => {
+it('stamp once if both see a request', async () => {
   server.clear()
   const send = one.affinityFetch({ fetch: other.affinityFetch() })
   await one.runWithSession('conversation-42', () => send(`${server.origin}/v1/models`))
   expect(keysAt(server)).toEqual(['conversation-42'])
 })
 
-it('patch the global fetch in turns, undo that in whatever order, and leave no layers behind', () => {
+it('patch the global fetch in turns, undo that in any order, and leave no layers behind', () => {
   const original = globalThis.fetch
   let undo = one.patchGlobalFetch({ origins: server.origin })
   for (let i = 0; i < 10; i++) {

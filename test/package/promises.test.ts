@@ -49,7 +49,7 @@ describe('the sources', () => {
 })
 
 describe('the package', () => {
-  it('has no dependency of any kind, but OpenTelemetry for who has it', () => {
+  it('has no dependency, except OpenTelemetry as an optional peer', () => {
     for (const kind of ['dependencies', 'optionalDependencies', 'bundledDependencies']) {
       expect(manifest[kind], kind).toBeUndefined()
     }
@@ -93,7 +93,7 @@ describe('the package', () => {
     }
   })
 
-  it('does not say any in its public types', () => {
+  it('has no `any` in its public types', () => {
     for (const file of readdirSync(join(core, 'dist'), { recursive: true, encoding: 'utf8' }).filter((name) =>
       name.endsWith('.d.ts'),
     )) {

@@ -111,7 +111,7 @@ describe('with the address of the repository', () => {
     }
   })
 
-  it('is not refused', () => {
+  it('is not rejected', () => {
     expect(workspace.refuse()).toEqual({ code: 0, stderr: '' })
   })
 })
@@ -129,7 +129,7 @@ describe('without that address', () => {
     for (const field of ['homepage', 'bugs', 'repository']) expect(manifest).not.toHaveProperty(field)
   })
 
-  it('is refused, with what to do', () => {
+  it('is rejected with a hint', () => {
     const { code, stderr } = workspace.refuse()
     expect(code).toBe(1)
     expect(stderr).toMatch(/^Not published: .* Set "repository" in the package\.json of the root/)
@@ -147,7 +147,7 @@ it.each(['owner/name', 'https://github.com/owner', `${ADDRESS}.git`, `${ADDRESS}
   },
 )
 
-describe('what publishes', () => {
+describe('the parts that publish', () => {
   it('runs that check first', () => {
     expect(manifest.scripts.release).toMatch(/^node tools\/publish\/refuse\.mjs && .* && changeset publish$/)
     for (const { folder } of packages) {
@@ -156,7 +156,7 @@ describe('what publishes', () => {
     }
   })
 
-  it('has the address in no other place', () => {
+  it('has the address in one place only', () => {
     for (const { folder } of packages) {
       const own = JSON.parse(read(`${folder}/package.json`))
       for (const field of ['homepage', 'bugs', 'repository']) expect(own, folder).not.toHaveProperty(field)
@@ -190,7 +190,7 @@ describe('.editorconfig', () => {
   const [, all = ''] = /^\[\*\]\n([\s\S]*?)\n\n/m.exec(read('.editorconfig')) ?? []
   const settings = Object.fromEntries(all.split('\n').map((line) => line.split(' = ')))
 
-  it('says of indentation and width what biome.json says', () => {
+  it('agrees with biome.json on indentation and width', () => {
     const { indentStyle, indentWidth, lineWidth } = JSON.parse(read('biome.json')).formatter
     expect(settings).toMatchObject({
       indent_style: indentStyle,

@@ -69,7 +69,7 @@ describe('the matrix of ci.yml', () => {
 
 const actionlint = findActionlint()
 describe.skipIf(actionlint === undefined)('actionlint, which is skipped where it is not installed', () => {
-  it('has nothing to say', () => {
+  it('reports nothing', () => {
     expect(execFileSync(actionlint ?? '', ['-shellcheck=', '-pyflakes='], { cwd: folder, encoding: 'utf8' })).toBe('')
   })
 })

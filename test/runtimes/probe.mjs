@@ -153,7 +153,7 @@ export const cases = {
         await rest(1)
         return here()
       })
-      seen.sidecar = await runWithoutSession(async () => {
+      seen.sideCall = await runWithoutSession(async () => {
         await rest(1)
         return here()
       })

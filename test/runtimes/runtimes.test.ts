@@ -127,7 +127,7 @@ describe.each(runtimes)('$title', (runtime) => {
     return { answer, wire: [...home.requests, ...foreign.requests].map(shape) }
   }
 
-  it('has async context: every way back into a function leads to its own session', async () => {
+  it('has async context: every callback runs in its own session', async () => {
     expect(await probe.run('context')).toEqual({
       await: KEY,
       timer: KEY,
@@ -137,14 +137,14 @@ describe.each(runtimes)('$title', (runtime) => {
       all: `${KEY},${KEY}`,
       digest: KEY,
       nested: 'conversation-43',
-      sidecar: null,
+      sideCall: null,
       generator: KEY,
       back: KEY,
       outside: null,
     })
   })
 
-  it('makes the same keys as everywhere', async () => {
+  it('makes the same keys as on other runtimes', async () => {
     expect(await probe.run('keys')).toEqual([
       '69c3de31e17ef2ac6a1d823b97998069',
       '22173d6936d235f019f7de63ae078ba2',
@@ -160,13 +160,13 @@ describe.each(runtimes)('$title', (runtime) => {
       expect(keysAt(home)).toEqual([KEY])
     })
 
-    it('is changed in nothing else', async () => {
+    it('is not changed otherwise', async () => {
       const bare = await call({ form, affinity: false })
       expect(await call({ form })).toEqual(bare)
     })
   })
 
-  it('is silent without a session, beside it, and with an empty one', async () => {
+  it('is not stamped without a session, outside of it, and with an empty one', async () => {
     await probe.run('silent', { url: `${home.origin}/v1/models` })
     expect(keysAt(home)).toEqual([undefined, undefined, undefined])
   })
@@ -177,7 +177,7 @@ describe.each(runtimes)('$title', (runtime) => {
     expect(keysAt(home)).toEqual([KEY, KEY, KEY])
   })
 
-  it('keeps 100 conversations apart that speak at once', async () => {
+  it('keeps 100 concurrent conversations apart', async () => {
     const strangers = await probe.run('concurrent', { url: `${home.origin}/v1/x`, conversations: 100, turns: 3 })
     expect(strangers).toBe(0)
     expect(home.requests).toHaveLength(300)
@@ -200,7 +200,7 @@ describe.each(runtimes)('$title', (runtime) => {
     expect(keysAt(home)).toEqual([KEY, KEY, KEY, undefined, undefined])
   })
 
-  it('sees usage by every way that a stream is read, and changes nothing of it', async () => {
+  it('reads usage however a stream is read, and does not change it', async () => {
     const usage = { prompt_tokens: 120, prompt_tokens_details: { cached_tokens: 100 } }
     const body = `: Grüße\n\ndata: ${JSON.stringify({ choices: [], usage })}\n\ndata: [DONE]\n\n`
     home.script(...Array(14).fill({ status: 200, headers: { 'content-type': 'text/event-stream' }, body }))
@@ -217,7 +217,7 @@ describe.each(runtimes)('$title', (runtime) => {
   })
 
   describe.each(STATUSES)('a %d', (status) => {
-    it.each(FORMS)('goes where it would have gone, and our key only home: %s', async (form) => {
+    it.each(FORMS)('goes where it would have gone, and the key only to named origins: %s', async (form) => {
       const away = `${foreign.origin}/elsewhere`
       for (const location of ['/elsewhere', away]) {
         const steps = [{ status, headers: { location } }]
@@ -272,7 +272,7 @@ describe.each(runtimes)('$title', (runtime) => {
     })
 
   if (runtime.undici === 'none')
-    it('has an undici of its own, which composes nothing', async () => {
+    it('has an undici of its own without `compose`', async () => {
       expect(await probe.run('undiciComposes')).toBe(false)
     })
 
@@ -332,7 +332,7 @@ describe('a bundle for a browser', () => {
     expect(keysAt(home)).toEqual([KEY, KEY, KEY])
   })
 
-  it('says that there is no scope', async () => {
+  it('reports that there is no async context', async () => {
     await expect(probe.run('scope')).rejects.toThrow('TypeError: Expected a runtime with async context')
   })
 })

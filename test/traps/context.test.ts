@@ -62,13 +62,13 @@ describe('trap 5: a tool runner of Anthropic is lazy', () => {
     for await (const message of source) expect(message).toBeDefined()
   }
 
-  it('speaks for whoever reads it', async () => {
+  it('carries its reader’s key', async () => {
     const made = runWithSession('maker-session', () => runner(client()))
     await runWithSession('reader-session', () => read(made))
     expect(keysAt(server)).toEqual(['reader-session'])
   })
 
-  it('speaks for its maker through iterate, and through a bound client', async () => {
+  it('carries its creator’s key through iterate, and through a bound client', async () => {
     const session = new Session('maker-session')
     await runWithSession('reader-session', () => read(session.iterate(runner(client()))))
     await runWithSession('reader-session', () => read(runner(withAffinity(client(), { session }))))
@@ -99,14 +99,14 @@ describe('trap 6: a stream of Google’s with automatic function calling', () =>
     for await (const part of source) expect(part).toBeDefined()
   }
 
-  it('speaks for whoever reads it', async () => {
+  it('carries its reader’s key', async () => {
     const made = await runWithSession(KEY, () => ask(google(affinityFetch())))
     await runWithSession('reader-session', () => read(made))
     expect(keysAt(server)).toHaveLength(2)
     expect(keysAt(server)).toContain('reader-session')
   })
 
-  it('speaks for its maker through a bound fetch', async () => {
+  it('carries its creator’s key through a bound fetch', async () => {
     const made = await ask(google(affinityFetch({ session: new Session(KEY) })))
     await runWithSession('reader-session', () => read(made))
     expect(keysAt(server)).toEqual([KEY, KEY])
@@ -128,7 +128,7 @@ describe('trap 9: an async generator', () => {
     for await (const _ of source);
   }
 
-  it('speaks for its reader, and through iterate for its maker', async () => {
+  it('carries its reader’s key, and through iterate its creator’s', async () => {
     const made = runWithSession('maker-session', () => turns())
     await runWithSession('reader-session', () => read(made))
     const kept = runWithSession('maker-session', () => currentSession()?.iterate(turns()))
@@ -161,7 +161,7 @@ describe('trap 11: queues and batches', () => {
     ],
   ]
 
-  it.each(queues)('%s runs tasks in a stranger’s scope, and a bound task in its own', async (_name, make) => {
+  it.each(queues)('%s runs tasks in another caller’s scope, and a bound task in its own', async (_name, make) => {
     const add = make()
     await Promise.all(IDS.map((id) => runWithSession(id, () => add(() => call(id)))))
     const unbound = right()
@@ -173,7 +173,7 @@ describe('trap 11: queues and batches', () => {
     expect(unbound).toContain(false)
   })
 
-  it('a DataLoader batches in the scope of the first, and is right with headers taken by each', async () => {
+  it('a DataLoader batches in the scope of the first caller, and sends the right key with headers that each caller takes', async () => {
     const scoped = new DataLoader<string, string>(async (ids) => {
       for (const id of ids) await call(id)
       return ids
@@ -192,7 +192,7 @@ describe('trap 11: queues and batches', () => {
   })
 })
 
-describe('trap 17: what is entered is left', () => {
+describe('trap 17: a scope ends with its function', () => {
   it('no scope leaks into the rest of a synchronous caller, nor past an await of one', async () => {
     const enter = async (): Promise<void> => {
       await runWithSession('inner-session', async () => {

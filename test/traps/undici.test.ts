@@ -17,7 +17,7 @@ describe.each([
   ['8', undici8],
   ['7', undici7 as unknown as Undici],
 ])('undici %s', (version, u) => {
-  it('trap 4: queued behind one socket, an interceptor on Agent, Pool or Client still has each caller’s session', async () => {
+  it('trap 4: queued behind one socket, an interceptor on Agent, Pool or Client still uses each caller’s session', async () => {
     for (const dispatcher of [
       new u.Agent({ connections: 1, pipelining: 1 }),
       new u.Pool(server.origin, { connections: 1, pipelining: 1 }),
@@ -55,7 +55,7 @@ describe.each([
     expect(keysAt(server).toSorted()).toEqual(version === '8' ? IDS : IDS.map((id, i) => (i === 0 ? id : undefined)))
   })
 
-  it('a handler that serves several requests gives each the session that it is dispatched in', async () => {
+  it('a handler of several requests gives each the session in which it is dispatched', async () => {
     const agent = new u.Agent().compose(affinityInterceptor({ origins: server.origin }))
     let left = IDS.length
     await new Promise<void>((resolve, reject) => {
@@ -104,7 +104,7 @@ describe.each([
     )
   })
 
-  it('as the global dispatcher, under a patched fetch, stamps once', async () => {
+  it('stamps once as the global dispatcher under a patched fetch', async () => {
     const before = u.getGlobalDispatcher()
     const agent = new u.Agent().compose(affinityInterceptor({ origins: server.origin, gateway: 'olla' }))
     u.setGlobalDispatcher(agent)

@@ -270,7 +270,7 @@ describe('withField', () => {
 })
 
 describe('modelOf', () => {
-  it('says what the model is, where it stands in front', () => {
+  it('finds the model at the beginning', () => {
     fc.assert(
       fc.property(fc.oneof(json, fc.string({ unit: 'binary' })), object, indent, (model, rest, spaces) => {
         const { model: _, ...others } = Object(rest)
@@ -283,7 +283,7 @@ describe('modelOf', () => {
     )
   })
 
-  it('finds it behind other members, and not in them', () => {
+  it('finds the usage after other members, and not inside them', () => {
     fc.assert(
       fc.property(text, (given) => {
         fc.pre(given.length < 4096)
@@ -306,7 +306,7 @@ describe('modelOf', () => {
     expect(modelOf(given)).toBeUndefined()
   })
 
-  it('is as it was sent, escapes read', () => {
+  it('is read as it was sent, with its escapes', () => {
     expect(modelOf('{"model":"caf\\u00e9","messages":[')).toBe('café')
     expect(modelOf(` \n{\t"a" : {"model":"inner"} , "model" : "gpt-5"`)).toBe('gpt-5')
   })

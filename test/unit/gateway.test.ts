@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { gateways } from '../../packages/llm-affinity/src/gateways/table.ts'
 import { resolveGateway } from '../../packages/llm-affinity/src/gateways/validate.ts'
 
-describe('a row of a user’s own', () => {
+describe('a user-defined gateway', () => {
   const own = { name: 'ours', headers: ['x-ours'] }
   const body = { field: 'key', paths: ['/chat'] }
   const mistakes: [string, object, RegExp][] = [
@@ -165,7 +165,7 @@ describe('a row of a user’s own', () => {
     ['a function', { ...own, stamp: () => {} }, /`gateway` to have only .*, got "stamp"/],
     ['a list', [own], /`gateway` to be a name or a row, got an array/],
   ]
-  it.each(mistakes)('is refused with %s, at once, saying what is wrong', (_what, gateway, message) => {
+  it.each(mistakes)('is rejected with %s at once, with the reason', (_what, gateway, message) => {
     const mistake = (): unknown => affinityFetch({ gateway: gateway as never })
     expect(mistake).toThrow(TypeError)
     expect(mistake).toThrow(/^Expected `gateway/)
@@ -205,7 +205,7 @@ describe('a row of a user’s own', () => {
     expect(resolveGateway(gateway)).toEqual(gateway)
   })
 
-  it('is read once: what is changed later changes nothing', () => {
+  it('is read once: later changes have no effect', () => {
     const headers = ['X-Ours']
     const paths = ['/chat']
     const evidence = { backend: 'x-backend', retryHeaders: ['x-tries'] }

@@ -21,7 +21,7 @@ describe('the table', () => {
     expect(Object.keys(sources).toSorted()).toEqual([...gateways.keys()].toSorted())
   })
 
-  it('has nothing that a user could change', () => {
+  it('cannot be changed by a user', () => {
     const open = (value: unknown): unknown[] =>
       typeof value !== 'object' || value === null
         ? []
@@ -34,7 +34,7 @@ describe('the table', () => {
     expect(resolveGateway({ ...row })).not.toBe(row)
   })
 
-  it('has one row that no user may write: the one that stamps nothing', () => {
+  it('has one gateway that no user may define: the one that stamps nothing', () => {
     expect(() => resolveGateway({ ...gateways.get('none') } as Gateway)).toThrow(/to have a header or a `body`/)
     expect(affinityHeaders('http://gateway:4000', { session, gateway: 'none' })).toEqual({})
   })
@@ -51,7 +51,7 @@ describe('the table', () => {
     }
   })
 
-  it('has names in lower case alone, and no name twice in a row', () => {
+  it('has names in lower case only, and no name twice in a gateway', () => {
     for (const { headers, parent, evidence } of rows) {
       const { outcomeValues: _, backendPattern: __, ambiguous: ___, ...read } = evidence ?? {}
       const names = [...headers, ...(parent === undefined ? [] : [parent]), ...Object.values(read).flat()]
@@ -61,7 +61,7 @@ describe('the table', () => {
   })
 
   // A field that an API does not know makes some refuse the call, so a new one is a decision.
-  it('has body fields only where somebody must have meant it', () => {
+  it('has body fields only for gateways that must be named or have a host', () => {
     const fields = rows.flatMap(({ name, body }) =>
       body ? body.paths.map((path) => `${name} ${body.field} ${path}`) : [],
     )
@@ -82,13 +82,13 @@ describe('the table', () => {
     ])
   })
 
-  it('never sends AIBrix a header that it takes for a token of its own', () => {
+  it('never sends AIBrix a header that it would take for one of its own tokens', () => {
     expect(affinityHeaders('http://gateway:4000', { session, gateway: 'aibrix' })).toEqual(
       stamped('x-aibrix-session-key'),
     )
   })
 
-  it('names no parent, unless a row of a user’s own asks for it, by hand too', () => {
+  it('names no parent unless a user-defined gateway asks for it, by hand too', () => {
     expect(rows.filter(({ parent }) => parent !== undefined)).toEqual([])
     const child = session.child('search')
     const of = (speaker: Session, gateway: GatewayName | Gateway): object =>
@@ -103,14 +103,14 @@ describe('the table', () => {
     expect(of(orphan, gateway)).toEqual({ 'x-ours': orphan.key })
   })
 
-  it('says what a hit rests on, for the rows that have evidence and for no other', () => {
+  it('documents what a hit rests on, for gateways with evidence and no others', () => {
     const known = new Map<string, Source>(Object.entries(sources))
     const said = rows.filter(({ name }) => known.get(name)?.hit !== undefined)
     expect(said.map(({ name }) => name)).toEqual(rows.filter(({ evidence }) => evidence).map(({ name }) => name))
   })
 })
 
-describe('a provider is known by its host', () => {
+describe('a provider is recognised by its host', () => {
   it.each([
     ['https://api.openai.com/v1', {}],
     ['https://eu.api.openai.com/v1', {}],
@@ -160,7 +160,7 @@ describe('a provider is known by its host', () => {
     expect(sentTo(url)).toEqual(headers)
   })
 
-  it('and every host of the table is', () => {
+  it('and so is every host of the table', () => {
     for (const { name, hosts = [], headers } of rows) {
       for (const host of hosts)
         expect(sentTo(`https://${host.replace('*', 'any.where')}/v1`), name).toEqual(stamped(...headers))
@@ -196,7 +196,7 @@ describe('a provider is known by its host', () => {
     expect(sentTo(url)).toEqual(GENERIC)
   })
 
-  it('and a name wins over it', () => {
+  it('is overridden by a named gateway', () => {
     expect(affinityHeaders('https://api.openai.com/v1', { session, gateway: 'olla' })).toEqual(
       stamped('x-olla-session-id'),
     )

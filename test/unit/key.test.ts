@@ -35,7 +35,7 @@ describe('sha256', () => {
 })
 
 describe('a key', () => {
-  it('is valid on the wire for any id', () => {
+  it('is a valid key for any id', () => {
     fc.assert(
       fc.property(fc.oneof(anyText, fc.string({ unit: 'grapheme' }), fc.stringMatching(/^[\w-]{1,70}$/)), (id) => {
         const { key } = new Session(id)
@@ -47,7 +47,7 @@ describe('a key', () => {
     )
   })
 
-  it('is the id where that is safe on the wire', () => {
+  it('is the id if that is a valid key', () => {
     fc.assert(
       fc.property(fc.stringMatching(/^[A-Za-z0-9_-]{8,64}$/), (id) => {
         fc.pre(!/_[tr]\d+$/.test(id))
@@ -78,7 +78,7 @@ describe('a key', () => {
     )
   })
 
-  it('of two tenants never meets, and is never the id', () => {
+  it('of two tenants never collides, and is never the id', () => {
     fc.assert(
       fc.property(anyText, anyText, anyText, (id, one, other) => {
         fc.pre(id !== '' && one.isWellFormed() && other.isWellFormed())
@@ -149,7 +149,7 @@ describe('a key', () => {
     })
   })
 
-  it('is made of all of a long id', () => {
+  it('depends on the whole of a long id', () => {
     const ids = [0, 65_535, 65_536, 500_000, 999_999].map((at) => `${'x'.repeat(at)}y${'x'.repeat(999_999 - at)}`)
     expect(new Set(ids.map((id) => keyOf(id))).size).toBe(ids.length)
     expect(new Set(ids.map((id) => keyOf(id, 'acme'))).size).toBe(ids.length)

@@ -35,7 +35,7 @@ const forms: Record<string, (list: [string, string][]) => HeadersInit> = {
 }
 
 describe.each(Object.entries(forms))('fetch headers as %s', (_form, make) => {
-  it('hold what the platform would have read, and ours; or come back as nothing where the caller has set one', () => {
+  it('hold what the platform would have read, and the key; undefined if the caller has set one', () => {
     fc.assert(
       fc.property(pairs, (list) => {
         const given = make(list)
@@ -81,7 +81,7 @@ const dispatchForms: Record<string, (list: [string, string][]) => unknown> = {
 }
 
 describe.each(Object.entries(dispatchForms))('undici headers as %s', (_form, make) => {
-  it('hold what they held, and ours; or come back as nothing where the caller has set one', () => {
+  it('hold what they held, and the key; undefined if the caller has set one', () => {
     fc.assert(
       fc.property(pairs, (list) => {
         const given = make(list)
@@ -105,7 +105,7 @@ describe.each(Object.entries(dispatchForms))('undici headers as %s', (_form, mak
   })
 })
 
-it('values that are lists stay lists in a flat list', () => {
+it('list values stay lists in a flat list', () => {
   const stamped = stampDispatchHeaders(['accept', ['a', 'b'], 'x', 'y'], STAMP)
   expect(stamped).toEqual(['accept', ['a', 'b'], 'x', 'y', 'x-session-id', KEY, 'x-litellm-session-id', KEY])
 })
@@ -132,7 +132,7 @@ it('names keep their letter case', () => {
   expect(stampHeaders({ 'X-Own': 'a' }, STAMP)).toHaveProperty('X-Own', 'a')
 })
 
-it('a polluted Object.prototype adds and loses no header', () => {
+it('a polluted Object.prototype neither adds nor loses a header', () => {
   Reflect.set(Object.prototype, 'x-session-id', 'polluted')
   try {
     expect(Object.entries(stampHeaders({ a: '1' }, STAMP) ?? {})).toEqual([
@@ -184,7 +184,7 @@ it('headers that cannot be enumerated are kept when others are taken off', () =>
   expect(changedHeaders(given, ['b-c'])).toEqual({ a: '1' })
 })
 
-it('nothing is made of what no fetch takes as headers', () => {
+it('returns undefined for values that no fetch accepts as headers', () => {
   expect(stampHeaders('a: b', STAMP)).toBeUndefined()
   expect(stampHeaders(null, STAMP)).toBeUndefined()
   expect(stampDispatchHeaders('a: b', STAMP)).toBeUndefined()
@@ -200,7 +200,7 @@ it.each<[string, unknown]>([
   expect(readHeader(headers, 'hos') ?? undefined).toBeUndefined()
 })
 
-it('a Headers whose copies write through to it is left as it was', () => {
+it('a Headers whose copies write through to it is not changed', () => {
   const given = new Whatwg({ a: '1', 'b-c': '2' })
   expect(stampHeaders(given, STAMP)).toBeInstanceOf(Whatwg)
   expect([...(changedHeaders(given, ['b-c']) as Headers)]).toEqual([['a', '1']])

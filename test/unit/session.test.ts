@@ -13,7 +13,7 @@ describe('a session', () => {
     expect(other.id).not.toBe(one.id)
   })
 
-  it('gives a lane the same id and the same key each time, also after a repin and another way round', () => {
+  it('gives a lane the same id and the same key each time, also after a repin and in another order', () => {
     const session = new Session('conversation-42')
     const lane = session.lane('titles')
     session.repin()
@@ -147,7 +147,7 @@ describe('a session', () => {
     expect(restored.lane('titles').key).toBe(session.lane('titles').key)
   })
 
-  it('has an id of bounded length as the named child of many named children, and each has another', () => {
+  it('has an id of bounded length as a named child of many generations, different in each', () => {
     let session = new Session('conversation-42')
     const ids = new Set<string>()
     const keys = new Set<string>()
@@ -163,7 +163,7 @@ describe('a session', () => {
     expect(long.id).toBe(`conversation-42/${long.key}`)
   })
 
-  it('survives a store after every fork of a hundred', () => {
+  it('survives a store after each of a hundred forks', () => {
     let session = new Session('conversation-42')
     for (let i = 0; i < 100; i++) {
       session = Session.from(JSON.parse(JSON.stringify(session.fork({ shareCache: true }))) as SessionState)
@@ -173,7 +173,7 @@ describe('a session', () => {
     expect(Session.from(columns).parent).toBeUndefined()
   })
 
-  it('with an empty id is no session, and says so once', async () => {
+  it('with an empty id is no session, and warns once', async () => {
     const warned = vi.fn()
     process.on('warning', warned)
     const session = new Session('')
@@ -206,7 +206,7 @@ describe('a scope', () => {
     expect(currentSession()).toBeUndefined()
   })
 
-  it('ends with what it runs, also when that throws', () => {
+  it('ends with its function, also if that throws', () => {
     const fault = new Error('theirs')
     expect(() =>
       runWithSession('conversation-42', () => {
@@ -225,7 +225,7 @@ describe('a scope', () => {
     })
   })
 
-  it('is left by a runWithoutSession inside another, which belongs to the same session', () => {
+  it('is left by a runWithoutSession inside another one, which belongs to the same session', () => {
     const session = new Session()
     const lanes = session.run(() => [
       runWithoutSession(() => activeScope(undefined)),
@@ -237,7 +237,7 @@ describe('a scope', () => {
     }
   })
 
-  it('gives back what the function returns', async () => {
+  it('returns the result of the function', async () => {
     expect(runWithSession('conversation-42', () => 7)).toBe(7)
     expect(await runWithoutSession(async () => 8)).toBe(8)
   })
@@ -284,7 +284,7 @@ describe('a scope', () => {
     })
   })
 
-  it('leaves other stores alone', () => {
+  it('does not affect other stores', () => {
     const other = new AsyncLocalStorage<string>()
     other.run('theirs', () => runWithSession('conversation-42', () => expect(other.getStore()).toBe('theirs')))
   })
@@ -301,7 +301,7 @@ describe('iterate', () => {
   }
   let cleanedUpIn: string | undefined
 
-  it('makes a generator speak for its session, whoever reads it', async () => {
+  it('runs a generator in its session, whoever reads it', async () => {
     const source = new Session('writer-session').iterate(who())
     const seen: unknown[] = []
     await runWithSession('reader-session', async () => {
@@ -310,13 +310,13 @@ describe('iterate', () => {
     expect(seen).toEqual(['writer-session', 'writer-session', 'writer-session'])
   })
 
-  it('ends it in its session too', async () => {
+  it('ends the source in its session too', async () => {
     cleanedUpIn = undefined
     for await (const _ of new Session('writer-session').iterate(who())) break
     expect(cleanedUpIn).toBe('writer-session')
   })
 
-  it('takes no return or throw where the source has none', () => {
+  it('has no return or throw if the source has none', () => {
     const bare: AsyncIterable<number> = {
       [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }),
     }

@@ -177,7 +177,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
     }
   })
 
-  it('a client whose own withOptions gives something else, or throws, is not wrapped in silence', () => {
+  it('a client whose own withOptions returns something else, or throws, is not wrapped silently', () => {
     class Renamed extends OpenAI {
       override withOptions(): this {
         return new OpenAI({ apiKey: 'test' }) as this
@@ -205,7 +205,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
 })
 
 describe('withAffinity', () => {
-  it('gives back the same class, and leaves the client as it was', () => {
+  it('returns the same class, and does not change the client', () => {
     const before = { ...client }
     const wrapped = withAffinity(client)
     expect(wrapped).toBeInstanceOf(OpenAI)
@@ -258,7 +258,7 @@ describe('affinityHeaders', () => {
     expect(affinityHeaders(url, { session, gateway: 'olla' })).toEqual({ 'x-olla-session-id': 'conversation-42' })
   })
 
-  it('are none without a session, in a sidecar, and elsewhere', () => {
+  it('are none without a session, in a side call, and elsewhere', () => {
     expect(affinityHeaders(url)).toEqual({})
     expect(session.run(() => runWithoutSession(() => affinityHeaders(url)))).toEqual({})
     expect(affinityHeaders(url, { session, origins: 'http://other.example' })).toEqual({})

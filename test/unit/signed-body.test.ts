@@ -86,7 +86,7 @@ describe('signsBody', () => {
     expect(signsBody(new Headers())).toBe(false)
   })
 
-  it('is true for what a signer of AWS makes of a request', () => {
+  it('is true for a request that is signed for AWS', () => {
     const credentials = { accessKeyId: 'id', secretAccessKey: 'secret' }
     const { headers } = aws4.sign({ host: 'localhost', service: 'bedrock', path: '/', body: '{}' }, credentials)
     expect(signsBody(new Headers(headers as Record<string, string>))).toBe(true)

@@ -62,7 +62,7 @@ const calls: Record<string, Call> = {
 }
 
 describe.each(Object.entries(calls))('%s', (name, call) => {
-  it('says the whole prompt, and what of it was cached', async () => {
+  it('reports the whole prompt, and how much of it was cached', async () => {
     const history = Array.from({ length: 200 }, (_, i) => `${name.replaceAll(' ', '-')}-${i}`).join(' ')
     const seen: Usage[] = []
     for (const prompt of [history, `${history} and some more`]) {
@@ -85,12 +85,12 @@ describe.each(Object.entries(calls))('%s', (name, call) => {
   })
 })
 
-it('says nothing of a stream whose caller did not ask for it', async () => {
+it('reports nothing for a stream whose caller did not ask for usage', async () => {
   await all(await openai.chat.completions.create({ model, messages: user('Hello'), stream: true }))
   expect(await usages[0]).toBeUndefined()
 })
 
-it('says it of a stream that is left early, as far as it was told', async () => {
+it('reports what a stream had reported when it is left early', async () => {
   for await (const _ of await anthropic.messages.create({ ...ask('One two three'), stream: true })) break
   expect(await usages[0]).toEqual({ promptTokens: 3, cachedTokens: 0 })
 })

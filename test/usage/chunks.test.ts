@@ -103,11 +103,11 @@ describe('any cut', () => {
   })
 })
 
-describe('usage anywhere', () => {
+describe('usage in an answer', () => {
   const filler = (length: number): string => delta('x'.repeat(40)).repeat(length)
   const said = event({ choices: [], usage: CHAT })
 
-  it('is found in the first 16 kB and the last 32 kB, and so in all that is no longer', async () => {
+  it('is found in the first 16 kB and the last 32 kB, and in every shorter body', async () => {
     const count = fc.nat({ max: 900 })
     const part = fc.integer({ min: 1, max: 120_000 })
     await fc.assert(
@@ -128,7 +128,7 @@ describe('usage anywhere', () => {
     )
   })
 
-  it('is found where the kept beginning ends, in a part of its own or with all else', async () => {
+  it('is found where the kept beginning ends, in a chunk of its own or with others', async () => {
     for (let shift = -said.length; shift <= 0; shift += 10) {
       const start = `: ${'x'.repeat(16_384 + shift - 4)}\n\n`
       const bytes = Buffer.from(start + said + filler(220))
@@ -149,7 +149,7 @@ describe('any text', () => {
     fc.constantFrom('"usage":{', '"usage" : {', '}', '{', '"', '\\', '\n', 'data: ', '"prompt_tokens":1', 'null', ','),
   )
 
-  it('gives sound counts or none, and never throws', async () => {
+  it('returns valid counts or none, and never throws', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(piece), fc.constantFrom('text', 'getReader', 'json'), async (pieces, way) => {
         const text = pieces.join('')
@@ -168,7 +168,7 @@ describe('any text', () => {
     )
   })
 
-  it('takes no longer than it is long, whatever it is made of', async () => {
+  it('takes time linear in its length, whatever it contains', async () => {
     const hostile = ['"usage":{', '"usage":{}', '{"usage":{"a":[', '\n{"usage":{', '"usage":{"', '\\"usage":{']
     for (const each of hostile) {
       const response = new Response(`{${each.repeat(300_000)}`)

@@ -120,7 +120,7 @@ describe('misuse', () => {
   })
 })
 
-it('a cancel() that is refused because of a lock ends nothing: the usage is still read', async () => {
+it('a cancel() that is rejected because of a lock ends nothing: the usage is still read', async () => {
   server.body = { pieces: [START], headers: STREAM }
   const { fetch: ours, usage } = reading()
   const body = bodyOf(await ours(server.origin))
@@ -133,7 +133,7 @@ it('a cancel() that is refused because of a lock ends nothing: the usage is stil
 describe('a body that breaks off', () => {
   const ways = Object.entries(whole).filter(([name]) => !name.includes('given up'))
 
-  it.each(ways)('fails as without us: %s', async (_name, way) => {
+  it.each(ways)('fails as it does without this library: %s', async (_name, way) => {
     server.body = { pieces: [START], headers: STREAM, ending: 'breaks off' }
     const seen: unknown[] = []
     const { fetch: ours, usage } = reading()
@@ -148,7 +148,7 @@ describe('a body that breaks off', () => {
 describe('a call that is aborted', () => {
   const names = ['text', 'getReader', 'for await', 'pipeThrough', 'pipeTo', 'tee, both read', 'clone, both read']
 
-  it.each(names)('fails as without us: %s', async (name) => {
+  it.each(names)('fails as it does without this library: %s', async (name) => {
     server.body = { pieces: [START], headers: STREAM, ending: 'nothing' }
     const seen: unknown[] = []
     const { fetch: ours, usage } = reading()
@@ -167,7 +167,7 @@ describe('a call that is aborted', () => {
   })
 })
 
-it('a failure that nobody looks at is still nobody’s', async () => {
+it('a failure that is not handled is not handled for the caller', async () => {
   server.body = { pieces: [START], headers: STREAM, ending: 'breaks off' }
   for (const send of [fetch, reading().fetch]) {
     for (const read of ['text', 'reader'] as const) {

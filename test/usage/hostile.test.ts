@@ -72,7 +72,7 @@ describe.each(cases)('%s, read as %s', (kind, way) => {
     expect(await costOf(2 ** 19)).toBeLessThan(24 * small)
   })
 
-  it('has a bounded part of it parsed', async () => {
+  it('parses a bounded part of it', async () => {
     const body = bodyOfLength(10 * 2 ** 20)
     const parse = vi.spyOn(JSON, 'parse')
     await usageOf(body, read)
@@ -95,7 +95,7 @@ describe('an answer of a million values', () => {
   })
 })
 
-it('a reader whose JSON throws when it is looked at has it all the same', async () => {
+it('a reader gets its JSON even if inspecting that throws', async () => {
   const answer = {
     get usage(): unknown {
       throw new Error('theirs')
@@ -107,7 +107,7 @@ it('a reader whose JSON throws when it is looked at has it all the same', async 
   expect(await usage).toBeUndefined()
 })
 
-it('the last usage of many events is the one that counts, and what the first ones said remains', async () => {
+it('the last usage of many events counts, with what only the first ones reported', async () => {
   const first =
     'data: {"type":"message_start","message":{"usage":{"input_tokens":15,"cache_read_input_tokens":100}}}\n\n'
   const rest = Array.from({ length: 500 }, (_, i) => `data: {"usage":{"input_tokens":${i}}}\n\n`).join('')

@@ -53,7 +53,7 @@ const reasonsOf = (report: SessionReport, session: Session): (string | undefined
 }
 
 describe('the figures', () => {
-  it('add up what the answers said', async () => {
+  it('add up the counts of the answers', async () => {
     const { report, take } = reported()
     const session = new Session(freshId())
     await take(
@@ -128,7 +128,7 @@ describe('the figures', () => {
     expect(report.get(session)).toMatchObject({ calls: 2, promptTokens: 100, misses: [{ call: 2 }] })
   })
 
-  it('leave out what does not say how much was cached', async () => {
+  it('leave out answers without cached tokens', async () => {
     const { report, take } = reported()
     const session = new Session(freshId())
     await take(session, { prompt: 100 }, {}, { prompt: 0, cached: 0 })
@@ -153,7 +153,7 @@ describe('the figures', () => {
     expect(before?.misses).toHaveLength(1)
   })
 
-  it('of undici, whose bodies are not seen, are the outcomes alone', async () => {
+  it('of undici, whose bodies are not read, are outcomes only', async () => {
     const report = new SessionReport()
     const dispatcher = new Agent().compose(affinityInterceptor({ origins: home.origin, onOutcome: report.onOutcome }))
     const session = new Session(freshId())
@@ -167,7 +167,7 @@ describe('the figures', () => {
   })
 })
 
-describe('the reason of a miss', () => {
+describe('the reason for a miss', () => {
   it.each<readonly [string, readonly Turn[], readonly (string | undefined)[]]>([
     ['first turn', [{ prompt: 100, cached: 0 }], ['first turn']],
     ['none on a first turn that shares its beginning', [{ prompt: 100, cached: 50 }], [undefined]],
@@ -231,7 +231,7 @@ describe('the reason of a miss', () => {
     expect(reasonsOf(report, session)).toEqual(reasons)
   })
 
-  it('idle, when nobody spoke for longer than the cache lives', async () => {
+  it('idle, if the last call is longer ago than the lifetime of the cache', async () => {
     const session = new Session(freshId())
     const { report, take } = reported({ cacheTtlMs: 1 })
     await take(session, { prompt: 100, cached: 60 })
@@ -241,7 +241,7 @@ describe('the reason of a miss', () => {
     expect(reasonsOf(report, session)).toEqual([undefined, 'idle'])
   })
 
-  it('moved, where the gateway had forgotten the pin and took another backend', async () => {
+  it('moved, if the gateway forgot the pin and selected another backend', async () => {
     const report = new SessionReport()
     const gateway = {
       name: 'ours',
@@ -260,7 +260,7 @@ describe('the reason of a miss', () => {
     expect(report.get(session)).toMatchObject({ hits: 1, moves: 1 })
   })
 
-  it('moved, where the session was repinned; the figures go on', async () => {
+  it('moved, if the session was re-pinned; the figures continue', async () => {
     const { report, take } = reported()
     const session = new Session(freshId())
     await take(session, { prompt: 100, cached: 60 })
@@ -269,7 +269,7 @@ describe('the reason of a miss', () => {
     expect(reasonsOf(report, session)).toEqual([undefined, 'moved', 'unknown'])
   })
 
-  it('is of each origin by itself', async () => {
+  it('is separate for each origin', async () => {
     const report = new SessionReport()
     const send = affinityFetch({ onOutcome: report.onOutcome })
     const session = new Session(freshId())
@@ -278,7 +278,7 @@ describe('the reason of a miss', () => {
     expect(reasonsOf(report, session)).toEqual(['first turn', 'first turn', 'unknown', 'unknown'])
   })
 
-  it('is unknown where the turns of an origin may be forgotten', async () => {
+  it('is unknown if the turns of an origin may have been forgotten', async () => {
     const servers = await Promise.all(Array.from({ length: 11 }, () => recorder()))
     const report = new SessionReport()
     const send = affinityFetch({ onOutcome: report.onOutcome })
@@ -290,7 +290,7 @@ describe('the reason of a miss', () => {
     expect(reasonsOf(report, session)).toEqual([...Array(11).fill('first turn'), 'unknown'])
   })
 
-  it('is unknown where the session may be one that is forgotten', async () => {
+  it('is unknown if the session may have been forgotten', async () => {
     const { report, take } = reported({ maxSessions: 2 })
     const miss = { prompt: 100, cached: 0 }
     const sessions = Array.from({ length: 4 }, () => new Session(freshId()))
@@ -303,7 +303,7 @@ describe('the reason of a miss', () => {
     expect(reasonsOf(report, first)).toEqual(['unknown', 'prefix changed'])
   })
 
-  it('is told by number, whichever answer is read first, and of calls that overlap is unknown', async () => {
+  it('is reported by call number, whichever answer is read first, and is unknown for calls that overlap', async () => {
     const report = new SessionReport()
     const send = affinityFetch({ onOutcome: report.onOutcome })
     const session = new Session(freshId())
@@ -323,7 +323,7 @@ describe('the reason of a miss', () => {
 describe('a session', () => {
   const half: Turn = { prompt: 100, cached: 50 }
 
-  it('is the same whoever made an object of it', async () => {
+  it('is the same for every object of the id', async () => {
     const { report, take } = reported()
     const session = new Session(freshId())
     await take(session, half)
@@ -334,7 +334,7 @@ describe('a session', () => {
     }
   })
 
-  it('is another than its lanes, children and forks, and than those of another tenant', async () => {
+  it('differs from those of its lanes, children and forks, and of another tenant', async () => {
     const { report, take } = reported()
     const id = freshId()
     const session = new Session(id)
@@ -358,7 +358,7 @@ describe('a session', () => {
     expect(new SessionReport().get(new Session('conversation-42'))).toBeUndefined()
   })
 
-  it('is forgotten when so many others were heard of since', async () => {
+  it('is forgotten after as many other sessions', async () => {
     const { report, take } = reported({ maxSessions: 3 })
     const sessions = Array.from({ length: 5 }, () => new Session(freshId()))
     const [first, second] = sessions
@@ -372,7 +372,7 @@ describe('a session', () => {
     expect(report.get(second)).toMatchObject({ calls: 1 })
   })
 
-  it('takes no more memory where its id is long', async () => {
+  it('takes no more memory for a long id', async () => {
     const { report, take } = reported({ maxSessions: 300 })
     const collect: () => void = runInNewContext('gc')
     const heapUsed = (): number => {
@@ -389,7 +389,7 @@ describe('a session', () => {
     expect(report.get(new Session('conversation-42'))).toBeUndefined()
   })
 
-  it('has its last hundred misses kept', async () => {
+  it('keeps its last hundred misses', async () => {
     const { report, take } = reported()
     const session = new Session(freshId())
     await take(session, ...Array<Turn>(130).fill({ prompt: 100, cached: 0 }))
@@ -423,7 +423,7 @@ describe('a mistake is a TypeError that says so', () => {
     )
   })
 
-  it('takes what is left undefined as not said, and a cache that lives for ever', () => {
+  it('accepts undefined options, and a cache that never expires', () => {
     expect(() => new SessionReport({ cacheTtlMs: Number.POSITIVE_INFINITY, maxSessions: 1 })).not.toThrow()
     expect(() => Reflect.construct(SessionReport, [{ cacheTtlMs: undefined, maxSessions: undefined }])).not.toThrow()
   })

@@ -21,7 +21,7 @@ setFlagsFromString('--expose-gc')
 const collect: () => void = runInNewContext('gc')
 
 describe('a response', () => {
-  it('is the same object, with nothing more to be seen on it', async () => {
+  it('is the same object, with no visible property added', async () => {
     const response = new Response(TEXT)
     const body = bodyOf(response)
     // Node 22 keeps its own state there, under symbols.
@@ -34,7 +34,7 @@ describe('a response', () => {
     expect(response).toBeInstanceOf(Response)
   })
 
-  it('is read of once, whoever asks how often', async () => {
+  it('is read once, however often and by whichever copy', async () => {
     const response = new Response(TEXT)
     const usage = readUsage(response)
     expect(readUsage(response)).toBe(usage)
@@ -46,7 +46,7 @@ describe('a response', () => {
     expect(await usage).toEqual(USAGE)
   })
 
-  it('may be asked about by two copies of the package', async () => {
+  it('can be read by two copies of the package', async () => {
     vi.resetModules()
     const other = await import('llm-affinity/usage')
     expect(other.readUsage).not.toBe(readUsage)
@@ -58,13 +58,13 @@ describe('a response', () => {
     }
   })
 
-  it('that was read before says nothing', async () => {
+  it('that was read before reports nothing', async () => {
     const response = new Response(TEXT)
     await response.text()
     expect(await readUsage(response)).toBeUndefined()
   })
 
-  it('without a body says nothing, read or not', async () => {
+  it('without a body reports nothing, read or not', async () => {
     expect(await readUsage(new Response(null, { status: 204 }))).toBeUndefined()
     const empty = new Response(null)
     const usage = readUsage(empty)
@@ -72,7 +72,7 @@ describe('a response', () => {
     expect(await usage).toBeUndefined()
   })
 
-  it('that nobody may change is left as it is', async () => {
+  it('that cannot be changed stays as it is', async () => {
     const response = Object.freeze(new Response(TEXT))
     void readUsage(response)
     expect(await response.text()).toBe(TEXT)
@@ -100,7 +100,7 @@ describe('a response', () => {
     }
   })
 
-  it('whose body is no stream of the platform is read as it was', async () => {
+  it('whose body is not a platform stream is read as before', async () => {
     const body = {
       async *[Symbol.asyncIterator]() {
         yield Buffer.from(TEXT)
@@ -121,8 +121,8 @@ async function partsOf(response: Response): Promise<Uint8Array[]> {
   return parts
 }
 
-describe('a body that nobody reads', () => {
-  it('leaves it open', async () => {
+describe('a body that is not read', () => {
+  it('leaves the stream open', async () => {
     const { fetch: ours, usage } = reading()
     const response = await ours(server.origin)
     expect(await isPending(usage())).toBe(true)
@@ -130,7 +130,7 @@ describe('a body that nobody reads', () => {
     expect(await usage()).toEqual(USAGE)
   })
 
-  it('is not asked for: nothing is read before its reader reads', async () => {
+  it('is not requested: nothing is read before its reader reads', async () => {
     const pull = vi.fn((controller: ReadableStreamDefaultController) => controller.enqueue(Buffer.from('a')))
     const response = new Response(new ReadableStream({ pull }, { highWaterMark: 0 }))
     void readUsage(response)
@@ -143,7 +143,7 @@ describe('a body that nobody reads', () => {
     await piped.cancel()
   })
 
-  it('is collected, and with it all that we keep', async () => {
+  it('is garbage-collected with everything that is kept for it', async () => {
     const kept: Promise<unknown>[] = []
     const refs: WeakRef<Response>[] = []
     const ask = async (looks: boolean): Promise<void> => {
@@ -187,7 +187,7 @@ it('no more than 82 kB is kept of a body, however long it is', async () => {
   expect(each()).toBeGreaterThan(20_000)
 })
 
-it('a response that nobody asks about is untouched', async () => {
+it('a response without readUsage is untouched', async () => {
   const send = affinityFetch({ session: new Session('conversation-42'), onOutcome: () => {} })
   const response = await send(server.origin)
   expect(Reflect.ownKeys(response)).toEqual(Reflect.ownKeys(await fetch(server.origin)))

@@ -38,7 +38,7 @@ export function differential(name: string, options: Options): void {
   const { calls, atOnce, stamped = 1 / 3, title = options.names ? 'by host names' : undefined } = options
   describe(`affinityFetch over ${name}${title ? `, ${title}` : ''}`, () => {
     it.skipIf(CASE !== undefined)(
-      `differs in nothing from the bare fetch in ${calls} generated calls`,
+      `does not differ from the bare fetch in ${calls} generated calls`,
       { timeout: 300_000 },
       async () => {
         const played = await player(name, options).play(calls, Number(SEED), atOnce)
@@ -49,7 +49,7 @@ export function differential(name: string, options: Options): void {
     )
 
     if (CASE === undefined) return
-    it(`differs in nothing from the bare fetch in ${CASE}`, async () => {
+    it(`does not differ from the bare fetch in ${CASE}`, async () => {
       const recipe: Recipe = JSON.parse(CASE)
       const { differences } = (await player(name, options).compare(recipeOf(recipe))) ?? {}
       expect(differences).toEqual([])

@@ -16,14 +16,14 @@ const upload = (send: Fetch): Promise<unknown> =>
   )
 
 describe('uploads of openai', () => {
-  it('are refused where the fetch below cannot send them, as over that fetch alone', async () => {
+  it('are rejected if the fetch below cannot send them, as by that fetch alone', async () => {
     const message = /does not support file uploads/
     await expect(upload(nodeFetch2)).rejects.toThrow(message)
     await expect(upload(affinityFetch({ fetch: nodeFetch2 }))).rejects.toThrow(message)
     expect(home.requests).toEqual([])
   })
 
-  it('arrive where the fetch below can send them', async () => {
+  it('arrive if the fetch below can send them', async () => {
     home.script({ status: 200, body: '{"id":"file-1"}', headers: { 'content-type': 'application/json' } })
     await upload(affinityFetch())
     expect(home.requests[0]?.header('content-type')).toMatch(/^multipart\/form-data; boundary=/)
@@ -31,7 +31,7 @@ describe('uploads of openai', () => {
   })
 })
 
-describe('what a fetch has beside its call, it has under ours too', () => {
+describe('the properties of a fetch are those of the wrapped fetch', () => {
   const mark = Symbol('mark')
   const named = Object.assign(async (_input: unknown, _init?: unknown, _more?: unknown) => new Response(), {
     Response,

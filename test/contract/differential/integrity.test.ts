@@ -25,7 +25,7 @@ describe.each(ours)('a call with integrity, over %s', (_name, send) => {
     expect(await call(digest(BODY))).toBe(BODY)
   })
 
-  it('fails where the answer is not what the digest is of', async () => {
+  it('fails if the digest does not match the answer', async () => {
     home.script({ status: 302, headers: { location: '/x' } }, { status: 200, body: BODY })
     await expect(call(digest('other'))).rejects.toMatchObject({
       name: 'TypeError',

@@ -41,7 +41,7 @@ describe.each([
     expect(await answer.json()).toEqual(COMPLETION)
   })
 
-  it('that answers with a redirect is not asked again', async () => {
+  it('is not called again if it answers with a redirect', async () => {
     let calls = 0
     const answer = await called(async () => {
       calls++
@@ -60,7 +60,7 @@ describe.each([
     expect(await called(async () => value)).toBe(value)
   })
 
-  it('that throws at once, throws to the caller', async () => {
+  it('throws to the caller if it throws synchronously', async () => {
     const error = new RangeError('not today')
     await expect(
       called(() => {

@@ -6,7 +6,7 @@ import type { Served } from './ledger.ts'
 export interface Figures {
   /** Those that a replica has heard of. */
   readonly conversations: number
-  /** Over how many backends the calls of a conversation were spread, sidecars left out. */
+  /** Over how many backends the calls of a conversation were spread, side calls left out. */
   readonly backendsPerConversation: { readonly mean: number; readonly max: number }
   /** How many backends have served conversations. */
   readonly backendsUsed: number
@@ -14,8 +14,8 @@ export interface Figures {
   readonly cachedShare: number
   /** The same share as one cache without limits, shared by all backends, would have had it. */
   readonly possibleShare: number
-  /** How many sidecars each backend has served. */
-  readonly sidecars: Readonly<Record<string, number>>
+  /** How many side calls each backend has served. */
+  readonly sideCalls: Readonly<Record<string, number>>
 }
 
 /** @param backends Their names, all of them. */
@@ -33,7 +33,9 @@ export function figures(served: readonly Served[], backends: readonly string[]):
     backendsUsed: new Set(main.map(({ replica }) => replica)).size,
     cachedShare: share(later, 'cachedTokens'),
     possibleShare: share(later, 'possible'),
-    sidecars: Object.fromEntries(backends.map((name) => [name, side.filter(({ replica }) => replica === name).length])),
+    sideCalls: Object.fromEntries(
+      backends.map((name) => [name, side.filter(({ replica }) => replica === name).length]),
+    ),
   }
 }
 

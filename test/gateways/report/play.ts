@@ -18,7 +18,7 @@ export function callsOf({ conversations, turns }: Traffic): number {
 }
 
 /**
- * Has all conversations at the same time, each in a session of its own; its turns follow each other, and its sidecars go
+ * Has all conversations at the same time, each in a session of its own; its turns follow each other, and its side calls go
  * beside them. A call that fails ends its conversation. Gives what went wrong, in order.
  *
  * @param apis Each conversation speaks one of these, its turns by the API's ways in turn: plain, streamed.

@@ -18,7 +18,7 @@ export interface Conversation {
   /** The next turn: all that was said before, and one question more. */
   turn(): Promise<Answer>
   /** A call beside it, such as for a title: in its scope, and outside of its session. */
-  sidecar(): Promise<Answer>
+  sideCall(): Promise<Answer>
 }
 
 export interface ConversationOptions {
@@ -55,7 +55,7 @@ export function conversation(speaker: Speaker, options: ConversationOptions = {}
         answers.push(answer)
         return answer
       }),
-    sidecar: () =>
+    sideCall: () =>
       runWithSession(id, () =>
         runWithoutSession(() => say([{ role: 'user', content: 'A title for all this in at most five words please' }])),
       ),

@@ -1,36 +1,36 @@
-// What an API reports of its tokens, in the format of each. Input from the network: a count that is not sound is ignored.
+// Token counts in answers, in the formats of the APIs. This is input from the network: an invalid count is ignored.
 
-/** The prompt of one call, in tokens. */
+/** Token counts of the prompt of one call. */
 export interface Usage {
-  /** The whole prompt, cached tokens included, whatever the API counts under its own name. */
+  /** The whole prompt, including cached tokens, also where the API counts those separately. */
   readonly promptTokens: number
-  /** How many of them came out of a cache. Absent: the API does not say, which is not the same as none. */
+  /** How many of them were read from a cache. Absent if the API does not report it, which is not the same as 0. */
   readonly cachedTokens?: number
 }
 
-/** The usage in an answer's JSON. */
+/** The usage in the JSON of an answer. */
 export function usageIn(json: unknown): Usage | undefined {
   return totalOf(countsIn(json))
 }
 
-/** The beginning of a body that is looked at, and the end of one that comes in parts: there APIs say their usage. */
+/** Characters to search at the beginning and the end of a streamed body, where APIs report usage. */
 export const HEAD = 16_384
 export const TAIL = 32_768
-// The end of a JSON object that is looked at. Whatever a model can answer is shorter.
+// Characters to search at the end of a JSON object. No model gives a longer answer.
 const MAX_OBJECT = 2 ** 20
-// Of the events that have a usage, so many at the beginning and at the end are parsed.
+// Of the events with a usage, this many are parsed at the beginning, and as many at the end.
 const MAX_EVENTS = 10
-// Greedy, so that it finds the last one, from the end.
+// Greedy, so that it finds the last one.
 const LAST_USAGE = /^.*("usage"\s*:\s*\{)/s
 
 /**
- * The usage in the text of an answer, whole or without its middle: a JSON object, or server-sent events. The text may be
- * anything, of any length. What is parsed is bounded, and what lies beyond counts as not there.
+ * The usage in the text of an answer, which may lack its middle: a JSON object, or server-sent events. Accepts any text of any
+ * length. Only a bounded part is parsed, and a usage outside of it is not found.
  */
 export function usageInText(text: string): Usage | undefined {
   const isOne = /^\s*\{/.test(text.slice(0, HEAD))
   const documents = isOne ? [text.slice(-MAX_OBJECT)] : endsOf(text).split(/[\r\n]+/)
-  // The last place of each document. What comes in parts, or again and again, counts as it was said last.
+  // The last usage of each document. If counts are reported in parts, or repeatedly, the last value counts.
   const places = documents.flatMap((document) => {
     const [upTo = '', place = ''] = LAST_USAGE.exec(document) ?? []
     return place === '' ? [] : [document.slice(upTo.length - place.length)]
@@ -43,8 +43,8 @@ function endsOf(text: string): string {
   return text.length <= HEAD + 2 * TAIL ? text : `${text.slice(0, HEAD)}\n${text.slice(-2 * TAIL)}`
 }
 
-// What stands behind a usage must close no more than an API has opened there: the answer, and in an event of a stream the
-// `response` or `message` in it. So a tool's argument of the same name is none, and what stands before it is no matter.
+// The text after a usage must close only what an API has opened around it: the answer, and in an event of a stream its
+// `response` or `message`. So the argument of a tool with the same name is not a usage, whatever comes before it.
 function parsedFrom(rest: string): unknown {
   for (const opened of ['{', '{"response":{']) {
     try {
@@ -54,10 +54,10 @@ function parsedFrom(rest: string): unknown {
   return undefined
 }
 
-/** The counts that an API gives, by what they are. */
+/** The counts that an API reports, by their meaning. */
 interface Counts {
   prompt?: number
-  /** The whole prompt too, of OpenAI's Responses; Anthropic counts apart what it read from a cache or wrote into one. */
+  /** The whole prompt in OpenAI's Responses. Anthropic excludes what was read from a cache or written into one. */
   input?: number
   cached?: number
   read?: number
@@ -67,7 +67,7 @@ interface Counts {
 function countsIn(json: unknown): Counts {
   const counts: Counts = {}
   if (typeof json !== 'object' || json === null) return counts
-  // Never spread: a body may hold more values than a call takes arguments.
+  // Not spread: a body may have more values than a call can have arguments.
   for (const value of Object.values(json)) addCounts(counts, value)
   addCounts(counts, json)
   return counts
@@ -75,14 +75,14 @@ function countsIn(json: unknown): Counts {
 
 function addCounts(counts: Counts, value: unknown): void {
   if (typeof value !== 'object' || value === null || !('usage' in value)) return
-  const said: Readonly<Record<string, unknown>> = Object(value.usage)
-  const details: Readonly<Record<string, unknown>> = Object(said.prompt_tokens_details ?? said.input_tokens_details)
-  const cached = details.cached_tokens ?? said.prompt_cache_hit_tokens ?? said.cached_tokens
-  if (isCount(said.prompt_tokens)) counts.prompt = said.prompt_tokens
-  if (isCount(said.input_tokens)) counts.input = said.input_tokens
+  const usage: Readonly<Record<string, unknown>> = Object(value.usage)
+  const details: Readonly<Record<string, unknown>> = Object(usage.prompt_tokens_details ?? usage.input_tokens_details)
+  const cached = details.cached_tokens ?? usage.prompt_cache_hit_tokens ?? usage.cached_tokens
+  if (isCount(usage.prompt_tokens)) counts.prompt = usage.prompt_tokens
+  if (isCount(usage.input_tokens)) counts.input = usage.input_tokens
   if (isCount(cached)) counts.cached = cached
-  if (isCount(said.cache_read_input_tokens)) counts.read = said.cache_read_input_tokens
-  if (isCount(said.cache_creation_input_tokens)) counts.written = said.cache_creation_input_tokens
+  if (isCount(usage.cache_read_input_tokens)) counts.read = usage.cache_read_input_tokens
+  if (isCount(usage.cache_creation_input_tokens)) counts.written = usage.cache_creation_input_tokens
 }
 
 // No prompt has more than a billion.

@@ -126,8 +126,8 @@ export class SessionReport {
   }
 
   /**
-   * The figures up to now of a session, this object or another of the same id and key. Undefined: no answer to it was
-   * heard of, or too many other sessions were since.
+   * The figures of a session so far, from this object or another one with the same id and key. Undefined if no answer to it has
+   * been reported, or too many other sessions have been used since.
    */
   get(session: Session): SessionFigures | undefined {
     if (!isSession(session)) throw expected('`session` to be a Session', kind(session))
@@ -152,7 +152,7 @@ function newTally(hasForgotten: boolean): Tally {
   return { calls: 0, hits: 0, moves: 0, promptTokens: 0, cachedTokens: 0, misses: [], last: new Map(), hasForgotten }
 }
 
-// Whether it was a miss. What was not said is no miss.
+// Whether it was a miss. Without a count of cached tokens it is not one.
 function add(tally: Tally, { promptTokens, cachedTokens }: Usage, last: Turn | undefined): boolean {
   if (cachedTokens === undefined) return false
   tally.promptTokens += promptTokens
