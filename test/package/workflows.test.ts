@@ -62,7 +62,7 @@ describe('the matrix of ci.yml', () => {
 
   it('has the majors that README.md names', () => {
     const [, list = ''] =
-      /Tested over real sockets: Node ([\d, and]+)/.exec(readFileSync(join(folder, '../../README.md'), 'utf8')) ?? []
+      /\| runtimes \| Node ([\d, and]+)/.exec(readFileSync(join(folder, '../../README.md'), 'utf8')) ?? []
     expect(jobs.test.strategy.matrix.node).toEqual(list.match(/\d+/g))
   })
 })

@@ -32,7 +32,7 @@ const CURRENT = ['timeout', 'maxRetries']
 const MEMBERS = ['baseURL', 'fetch', 'withOptions']
 
 const HINT =
-  'Give affinityFetch() to its constructor as `fetch`, or, if a tracer has wrapped it, wrap with withAffinity first, then trace'
+  'Give affinityFetch() to its constructor as `fetch`, or, if a tracer has wrapped it, wrap with withAffinity first, then trace. See docs/frameworks.md'
 
 const VERSIONS = 'OpenAI 4, Anthropic 0.20, Groq 0.3, Together 0.6 or later'
 

@@ -67,7 +67,7 @@ function notAModel(model: unknown): TypeError {
     kind(model),
     isClient
       ? 'For an SDK client, use the withAffinity of llm-affinity'
-      : 'For other models, use instrument(), or affinityFetch() where they accept a fetch',
+      : 'For other models, use instrument(), or affinityFetch() where they accept a fetch. See docs/frameworks.md',
   )
 }
 
