@@ -62,6 +62,17 @@ const text = ({ why, next }: Judgement): string => [...why, ...next].join('\n')
 const tried = { names: { tried: 20 } }
 
 describe('by the names of backends', () => {
+  it('is not reported after few turns if one of them moved, as it would if calls spill over', () => {
+    const few = arm(24, 0.0002, { stayed: { count: 17, total: 18 }, settled: { count: 11, total: 12 } })
+    const short = findings({ ...byName(few, spread, 0.002), canPlayMore: true })
+    expect(judge(short)).toMatchObject({ verdict: 'unknown', nextProbe: 'more' })
+    expect(judge({ ...short, canPlayMore: false })).toMatchObject({ verdict: 'unknown' })
+    const more = arm(24, 0.0002, { stayed: { count: 35, total: 36 }, settled: { count: 23, total: 24 } })
+    expect(judge(findings(byName(more, spread, 0.002)))).toMatchObject({ verdict: 'sticky' })
+    const fromSecond = arm(24, 0.0002, { stayed: { count: 17, total: 18 }, settled: { count: 12, total: 12 } })
+    expect(judge(findings(byName(fromSecond, spread, 0.002)))).toMatchObject({ verdict: 'sticky' })
+  })
+
   it('is sticky when conversations stay with the key and move without it', () => {
     const judgement = judge(findings(keptOnly))
     expect(judgement).toMatchObject({ verdict: 'sticky', next: [] })

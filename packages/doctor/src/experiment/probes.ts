@@ -95,8 +95,9 @@ export async function probeHeaderNames(context: ProbeContext, sent: readonly str
   return pins(last) && found !== undefined ? { tried, found, ...short } : { tried, ...short }
 }
 
+// As many names are tried, the arm must both follow its key and stay more often than the one without.
 function pins(evidence: Evidence): boolean {
-  return evidence.by === 'cache' ? isHeldByKey(evidence) : follows(evidence.affinity)
+  return isHeldByKey(evidence) && (evidence.by === 'cache' || follows(evidence.affinity))
 }
 
 /** Plays conversations with the key under these names, and as many under the others, or without a key. */

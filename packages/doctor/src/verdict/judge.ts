@@ -5,6 +5,7 @@ import * as explain from './explanations.js'
 import * as steps from './next-steps.js'
 import {
   follows,
+  hasDoubtfulMove,
   isBeyondChance,
   isChance,
   isClose,
@@ -199,6 +200,7 @@ function sourcesOf({ figures: { affinity, control } }: Findings): readonly [stri
 }
 
 function sticky(findings: Findings, evidence: Evidence, why: readonly string[]): Judgement {
+  if (hasDoubtfulMove(evidence.affinity)) return askForMore(findings, why)
   return verdictOf(
     'sticky',
     [...why, ...explain.fromSecondTurn(evidence), ...explain.outlived(findings)],

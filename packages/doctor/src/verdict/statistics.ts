@@ -16,6 +16,8 @@ const MAX_EXCESS = 0.2
 /** Moves that chance would have caused: with fewer, an arm that stays proves nothing. */
 const MIN_EXPECTED_MOVES = 6
 const MIN_SETTLED = 8
+/** In fewer turns, a single move may be the first of many: a part of the calls may spill over. */
+const MIN_TURNS_TO_EXCUSE = 24
 const MAX_CLOSE = 0.2
 
 /** Whether nearly all later turns stayed; from the second turn on where the first step is the exception. */
@@ -32,6 +34,12 @@ export function staysFromSecondTurn(arm: ArmEvidence): boolean {
 export function isNearlyAll({ count, total }: Share): boolean {
   // One conversation that moved once, however short the run.
   return count >= STAYS * total || (total >= 16 && count >= total - 1)
+}
+
+/** Whether a turn moved, and there were too few turns to excuse it by a backend that died. */
+export function hasDoubtfulMove({ stayed, settled }: ArmEvidence): boolean {
+  const { count, total } = settled.count === settled.total ? settled : stayed
+  return count < total && total < MIN_TURNS_TO_EXCUSE
 }
 
 /** Whether the arm stays, and chance alone would not have kept it. */
