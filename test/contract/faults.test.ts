@@ -4,7 +4,7 @@ import { integrations } from '../support/integrations.ts'
 import { recorder } from '../support/recorder.ts'
 import { keysAt } from '../support/wire.ts'
 
-// Our own code, made to fail on demand. Nothing of fetch, of undici or of an SDK is replaced.
+// Our own code, made to fail on demand. fetch, undici and the SDKs are not replaced.
 const fault = vi.hoisted(() => ({ in: '' }))
 
 function failing<Module extends object>(module: Module): Module {
@@ -38,36 +38,36 @@ describe.each(integrations)('$name', (integration) => {
   const isDispatch = integration.name.startsWith('undici')
 
   it.each(['activeScope', 'stampFor', isDispatch ? 'stampDispatchHeaders' : 'stampHeaders'])(
-    'sends a request once and unstamped when %s fails, and stamps again when it does not',
+    'sends a request once and unstamped when %s fails, and stamps again when it no longer fails',
     async (name) => {
-      const it = integration.connect(server.origin, {})
+      const client = integration.connect(server.origin, {})
       fault.in = name
-      const answer = await runWithSession('conversation-42', () => it.call())
+      const answer = await runWithSession('conversation-42', () => client.call())
       fault.in = ''
-      await runWithSession('conversation-42', () => it.call())
-      await it.close()
+      await runWithSession('conversation-42', () => client.call())
+      await client.close()
       expect(answer).not.toBe('')
       expect(keysAt(server)).toEqual([undefined, 'conversation-42'])
     },
   )
 
-  it('sends a sidecar once and unstamped when the key of its lane cannot be made', async () => {
-    const it = integration.connect(server.origin, { gateway: STRICT })
+  it('sends a side call once and unstamped when the key of its lane cannot be derived', async () => {
+    const client = integration.connect(server.origin, { gateway: STRICT })
     fault.in = 'derivedKey'
-    await runWithSession('conversation-42', () => runWithoutSession(() => it.call()))
-    await it.close()
+    await runWithSession('conversation-42', () => runWithoutSession(() => client.call()))
+    await client.close()
     expect(keysAt(server)).toEqual([undefined])
   })
 
-  it('sends a request once and unstamped when a session of the user’s own making throws', async () => {
+  it('sends a request once and unstamped when a user-defined session throws', async () => {
     class Moody extends Session {
       override get key(): string {
         throw new Error('not today')
       }
     }
-    const it = integration.connect(server.origin, { session: new Moody() })
-    await it.call()
-    await it.close()
+    const client = integration.connect(server.origin, { session: new Moody() })
+    await client.call()
+    await client.close()
     expect(keysAt(server)).toEqual([undefined])
   })
 
@@ -81,14 +81,14 @@ describe.each(integrations)('$name', (integration) => {
         }
       }
       server.script({ status: 307, headers: { location: `${server.origin}/v1/chat/completions` } })
-      const it = integration.connect(server.origin, { session: new Late() })
-      await it.call().catch(() => {})
-      await it.close()
+      const client = integration.connect(server.origin, { session: new Late() })
+      await client.call().catch(() => {})
+      await client.close()
       expect(keysAt(server)).toEqual(['conversation-42', undefined])
     })
 })
 
-it('says so once, however often it happens, and names no id, key or URL', async () => {
+it('warns once about repeated faults, and names no id, key or URL', async () => {
   const warnings: string[] = []
   const listen = (warning: Error): number => warnings.push(warning.message)
   process.on('warning', listen)

@@ -1,4 +1,4 @@
-// Who else is told of an outcome, and what a listener's faults come to.
+// Who else receives an outcome, and what happens when a listener fails.
 
 import diagnostics from 'node:diagnostics_channel'
 import { affinityFetch, type Fetch, type Outcome, runWithSession, Session } from 'llm-affinity'
@@ -22,7 +22,7 @@ afterEach(() => {
 })
 
 describe.each(oneOfEachKind)('$name', (integration) => {
-  it('publishes to whoever subscribes what it tells its listener', async () => {
+  it('publishes to subscribers the same outcome that its listener receives', async () => {
     home.script(from('a', 'b', 'c'))
     await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, outcomes }) => {
       await call()
@@ -35,7 +35,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('publishes where nobody listens and the gateway gives no evidence, once an answer', async () => {
+  it('publishes one outcome for each answer, even without a listener or evidence', async () => {
     const session = new Session(freshId())
     diagnostics.subscribe('llm-affinity:outcome', subscriber)
     const silent = { session, gateway: 'bifrost' as const, onOutcome: undefined as never }
@@ -47,7 +47,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     expect(session.lastOutcome).toBe(published[1])
   })
 
-  it('hands its listener the answer, unread, where it is a fetch', async () => {
+  it('passes the unread response to its listener where the integration is a fetch', async () => {
     const told: unknown[] = []
     const onOutcome = (_: Outcome, response?: Response): void => {
       told.push(response && [response.status, response.bodyUsed, response.headers.get('x-backend')])
@@ -68,7 +68,7 @@ it.each([
     },
   ],
   ['rejects', () => Promise.reject(new Error('not today'))],
-])('a listener that %s is a warning, once, that names no id and no key', async (_what, onOutcome) => {
+])('warns once about a listener that %s, and names no id and no key', async (_what, onOutcome) => {
   const warnings: string[] = []
   const listen = (warning: Error): number => warnings.push(warning.message)
   process.on('warning', listen)
@@ -84,7 +84,7 @@ it.each([
   expect(warnings).toEqual(['llm-affinity: `onOutcome` threw. The call went on'])
 })
 
-it('says nothing of what a fetch of the user’s own has followed to another origin', async () => {
+it('reports no outcome when a user-defined fetch follows a redirect to another origin', async () => {
   const away = await startRecorder()
   const outcomes: Outcome[] = []
   const following: Fetch = (input, init) => fetch(input, { ...init, redirect: 'follow' })
@@ -96,7 +96,7 @@ it('says nothing of what a fetch of the user’s own has followed to another ori
   expect(outcomes.map(({ origin }) => origin)).toEqual([home.origin])
 })
 
-it('says nothing of a call whose body could not carry the field, and hands that on as it came', async () => {
+it('reports no outcome for a call whose body cannot carry the field, and passes its init on unchanged', async () => {
   const outcomes: Outcome[] = []
   const inits: unknown[] = []
   const gateway = { ...row, evidence: { backend: 'x-backend' } }
@@ -115,7 +115,7 @@ it('says nothing of a call whose body could not carry the field, and hands that 
   expect(outcomes).toHaveLength(1)
 })
 
-it('says nothing of what a fetch that hides redirects, as a browser’s does, has followed without a key', async () => {
+it('reports no outcome when a fetch hides redirects, as a browser’s does, and then follows them without a key', async () => {
   const outcomes: Outcome[] = []
   const hiding: Fetch = async (input, init) => {
     const answer = await fetch(input, init)
@@ -130,5 +130,5 @@ it('says nothing of what a fetch that hides redirects, as a browser’s does, ha
   expect(outcomes).toEqual([])
 })
 
-// No runtime here gives one.
+// None of the runtimes here returns such a response.
 const HIDDEN = { type: 'opaqueredirect', status: 0, headers: new Headers(), body: null } as Response

@@ -14,11 +14,11 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-// Shared by all conversations, as a service would.
+// Shared by all conversations, as in a service.
 const names = ['affinityFetch', 'OpenAI', 'Anthropic', 'undici 8, below retry', 'undici 8, below retry and redirect']
 const sessions = Array.from({ length: CONVERSATIONS }, () => new Session())
 
-// The same walk each time: a failure can be played again.
+// The same sequence in each run, so that a failure can be reproduced.
 function lcg(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -27,40 +27,41 @@ function lcg(seed: number): (below: number) => number {
   }
 }
 
-/** One call that says in its content which key it must carry. */
-function call(it: Connection): Promise<unknown> {
+/** One call whose content is the key that it must carry. */
+function call(client: Connection): Promise<unknown> {
   const content = currentSession()?.key ?? 'unpinned'
-  return it.call({ content })
+  return client.call({ content })
 }
 
-async function read(it: Connection): Promise<void> {
+async function read(client: Connection): Promise<void> {
   const content = currentSession()?.key ?? 'unpinned'
-  const stream = await it.stream?.({ content })
+  const stream = await client.stream?.({ content })
   if (stream === undefined) throw new Error('a stream')
-  // Read where nobody speaks.
+  // Read outside of any session's scope.
   await runWithoutSession(async () => {
     for await (const _ of stream);
   })
 }
 
-it('carries 100,000 interleaved calls with no wrong and no missing key: retries, streams, nested scopes, sidecars', {
+it('carries 100,000 interleaved calls with no wrong and no missing key: retries, streams, nested scopes, side calls', {
   timeout: 600_000,
 }, async () => {
   const connections = names.map((name) => {
     const integration = integrations.find((each) => each.name === name)
-    if (integration === undefined) throw new Error(`a integration called ${name}`)
+    if (integration === undefined) throw new Error(`no integration called ${name}`)
     return integration.connect(server.origin, {})
   })
   const random = lcg(42)
   const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T
-  const kinds: ((session: Session, it: Connection) => Promise<unknown>)[] = [
-    (session, it) => session.run(() => call(it)),
-    (session, it) => session.run(() => read(it)),
-    (session, it) => session.run(() => runWithoutSession(() => call(it))),
-    (session, it) => session.lane('titles').run(() => call(it)),
-    (session, it) => session.run(() => Promise.all([call(it), session.child('search').run(() => call(it)), call(it)])),
-    (_session, it) => runWithSession('an id that has to be hashed', () => call(it)),
-    (_session, it) => call(it),
+  const kinds: ((session: Session, client: Connection) => Promise<unknown>)[] = [
+    (session, client) => session.run(() => call(client)),
+    (session, client) => session.run(() => read(client)),
+    (session, client) => session.run(() => runWithoutSession(() => call(client))),
+    (session, client) => session.lane('titles').run(() => call(client)),
+    (session, client) =>
+      session.run(() => Promise.all([call(client), session.child('search').run(() => call(client)), call(client)])),
+    (_session, client) => runWithSession('an id that has to be hashed', () => call(client)),
+    (_session, client) => call(client),
   ]
 
   let calls = 0

@@ -15,32 +15,32 @@ async function connected(connection: Connection, use: () => Promise<unknown>): P
 }
 
 describe.each(integrations)('$name', (integration) => {
-  it('stamps every name of the gateway with the key of the session in scope', async () => {
-    const it = integration.connect(server.origin, {})
-    await connected(it, () => runWithSession('conversation-42', () => it.call()))
+  it('writes the key of the session in scope into every header of the gateway', async () => {
+    const client = integration.connect(server.origin, {})
+    await connected(client, () => runWithSession('conversation-42', () => client.call()))
     expect(keysAt(server)).toEqual(['conversation-42'])
   })
 
-  it('stamps what the named gateway reads, and no other name', async () => {
-    const it = integration.connect(server.origin, { gateway: 'olla' })
-    await connected(it, () => runWithSession('conversation-42', () => it.call()))
+  it('writes only the headers that the named gateway reads', async () => {
+    const client = integration.connect(server.origin, { gateway: 'olla' })
+    await connected(client, () => runWithSession('conversation-42', () => client.call()))
     expect(server.requests[0]?.header('x-olla-session-id')).toBe('conversation-42')
     expect(keysAt(server)).toEqual([undefined])
   })
 
-  it('is silent without a session', async () => {
-    const it = integration.connect(server.origin, {})
-    await connected(it, () => it.call())
+  it('does not stamp a call outside of any session', async () => {
+    const client = integration.connect(server.origin, {})
+    await connected(client, () => client.call())
     expect(keysAt(server)).toEqual([undefined])
   })
 
-  it('sends byte for byte what the bare stack sends, but for the names of the gateway', async () => {
+  it('sends byte for byte what the bare stack sends, except for the gateway’s headers', async () => {
     const bare = integration.connect(server.origin, null)
     await connected(bare, () => bare.call())
-    const it = integration.connect(server.origin, {})
-    await connected(it, async () => {
-      await it.call()
-      await runWithSession('conversation-42', () => it.call())
+    const client = integration.connect(server.origin, {})
+    await connected(client, async () => {
+      await client.call()
+      await runWithSession('conversation-42', () => client.call())
     })
     const [expected, silent, stamped] = server.requests
     if (expected === undefined || silent === undefined || stamped === undefined) throw new Error('three calls, please')
@@ -52,15 +52,17 @@ describe.each(integrations)('$name', (integration) => {
     expect(silent.rawHeaders).toEqual(expected.rawHeaders)
     const rest = stamped.rawHeaders.filter(([name]) => !NAMES.includes(name.toLowerCase()))
     expect(stamped.rawHeaders).toHaveLength(expected.rawHeaders.length + NAMES.length)
-    // fetch sorts what it sends from a Headers, so only the set is promised.
+    // fetch sorts the entries of a Headers, so the order may differ.
     expect(rest.toSorted()).toEqual(expected.rawHeaders.toSorted())
   })
 
   it.each([['x-session-id'], ['X-Session-Id'], ['X-SESSION-ID'], ['x-litellm-session-id'], ['X-LiteLLM-Session-Id']])(
-    'adds nothing where the caller has set %s in the call',
+    'adds nothing when the caller sets %s in the call',
     async (name) => {
-      const it = integration.connect(server.origin, {})
-      await connected(it, () => runWithSession('conversation-42', () => it.call({ headers: { [name]: 'mine' } })))
+      const client = integration.connect(server.origin, {})
+      await connected(client, () =>
+        runWithSession('conversation-42', () => client.call({ headers: { [name]: 'mine' } })),
+      )
       const [request] = server.requests
       expect(NAMES.map((known) => request?.header(known))).toEqual(
         NAMES.map((known) => (known === name.toLowerCase() ? 'mine' : undefined)),
@@ -69,69 +71,69 @@ describe.each(integrations)('$name', (integration) => {
   )
 
   if (integration.defaults)
-    it('adds nothing where the caller has set a default header', async () => {
-      const it = integration.defaults?.(server.origin, { 'X-Session-Id': 'mine' })
-      if (it === undefined) throw new Error('a integration with defaults')
-      await connected(it, () => runWithSession('conversation-42', () => it.call()))
+    it('adds nothing when the caller sets a default header', async () => {
+      const client = integration.defaults?.(server.origin, { 'X-Session-Id': 'mine' })
+      if (client === undefined) throw new Error('expected an integration with defaults')
+      await connected(client, () => runWithSession('conversation-42', () => client.call()))
       expect(server.requests[0]?.header('x-session-id')).toBe('mine')
       expect(server.requests[0]?.header('x-litellm-session-id')).toBeUndefined()
     })
 
-  it('lets a bound session win over the ambient one', async () => {
-    const it = integration.connect(server.origin, { session: new Session('bound-session') })
-    await connected(it, async () => {
-      await it.call()
-      await runWithSession('conversation-42', () => it.call())
+  it('prefers a bound session to the one in scope', async () => {
+    const client = integration.connect(server.origin, { session: new Session('bound-session') })
+    await connected(client, async () => {
+      await client.call()
+      await runWithSession('conversation-42', () => client.call())
     })
     expect(keysAt(server)).toEqual(['bound-session', 'bound-session'])
   })
 
-  it('counts the innermost of nested scopes, and the outer one again after it', async () => {
-    const it = integration.connect(server.origin, {})
-    await connected(it, () =>
+  it('uses the innermost of nested scopes, and the outer one again after it', async () => {
+    const client = integration.connect(server.origin, {})
+    await connected(client, () =>
       runWithSession('outer-session', async () => {
-        await it.call()
-        await runWithSession('inner-session', () => it.call())
-        await it.call()
+        await client.call()
+        await runWithSession('inner-session', () => client.call())
+        await client.call()
       }),
     )
     expect(keysAt(server)).toEqual(['outer-session', 'inner-session', 'outer-session'])
   })
 
   it('pins nothing inside runWithoutSession, bound or not', async () => {
-    const it = integration.connect(server.origin, {})
-    await connected(it, () => runWithSession('conversation-42', () => runWithoutSession(() => it.call())))
+    const client = integration.connect(server.origin, {})
+    await connected(client, () => runWithSession('conversation-42', () => runWithoutSession(() => client.call())))
     const bound = integration.connect(server.origin, { session: new Session('bound-session') })
     await connected(bound, () => runWithoutSession(() => bound.call()))
     expect(keysAt(server)).toEqual([undefined, undefined])
   })
 
-  it('gives a sidecar a lane of its own where the gateway refuses calls without a key', async () => {
+  it('gives a side call a lane of its own where the gateway requires a key', async () => {
     const session = new Session('conversation-42')
-    const it = integration.connect(server.origin, {
+    const client = integration.connect(server.origin, {
       gateway: { name: 'strict', headers: ['x-needed'], requiresKey: true },
     })
-    await connected(it, async () => {
-      await session.run(() => it.call())
-      await session.run(() => runWithoutSession(() => it.call()))
-      await runWithoutSession(() => it.call())
-      await it.call()
+    await connected(client, async () => {
+      await session.run(() => client.call())
+      await session.run(() => runWithoutSession(() => client.call()))
+      await runWithoutSession(() => client.call())
+      await client.call()
     })
-    const [main, sidecar, stray, none] = server.requests.map((request) => request.header('x-needed'))
+    const [main, sideCall, stray, none] = server.requests.map((request) => request.header('x-needed'))
     expect(main).toBe('conversation-42')
-    expect(sidecar).toBe(session.lane('side-call').key)
+    expect(sideCall).toBe(session.lane('side-call').key)
     expect(stray).toMatch(/^[0-9a-f]{32}$/)
-    expect(new Set([main, sidecar, stray]).size).toBe(3)
+    expect(new Set([main, sideCall, stray]).size).toBe(3)
     expect(none).toBeUndefined()
   })
 
-  it('stamps lanes, children and forks with keys of their own, and a fork of the cache with the same', async () => {
+  it('stamps lanes, children and forks with their own keys, and a fork that shares the cache with the session’s', async () => {
     const session = new Session('conversation-42')
-    const it = integration.connect(server.origin, {})
+    const client = integration.connect(server.origin, {})
     const speakers = [session, session.lane('titles'), session.child('search'), session.child(), session.fork()]
-    await connected(it, async () => {
-      for (const speaker of speakers) await speaker.run(() => it.call())
-      await session.fork({ shareCache: true }).run(() => it.call())
+    await connected(client, async () => {
+      for (const speaker of speakers) await speaker.run(() => client.call())
+      await session.fork({ shareCache: true }).run(() => client.call())
     })
     const keys = keysAt(server)
     expect(keys).toEqual([...speakers.map((speaker) => speaker.key), 'conversation-42'])
@@ -140,11 +142,11 @@ describe.each(integrations)('$name', (integration) => {
 
   it('stamps the new key after a repin', async () => {
     const session = new Session('conversation-42')
-    const it = integration.connect(server.origin, { session })
-    await connected(it, async () => {
-      await it.call()
+    const client = integration.connect(server.origin, { session })
+    await connected(client, async () => {
+      await client.call()
       session.repin()
-      await it.call()
+      await client.call()
     })
     const [before, after] = keysAt(server)
     expect(before).toBe('conversation-42')
@@ -152,31 +154,31 @@ describe.each(integrations)('$name', (integration) => {
     expect(after).not.toBe(before)
   })
 
-  it('hashes an id that is not safe on the wire, and pins nothing for an empty one', async () => {
-    const it = integration.connect(server.origin, {})
-    await connected(it, async () => {
-      await runWithSession('a “quoted”\r\nid', () => it.call())
-      await runWithSession('', () => it.call())
+  it('hashes an id that is not safe on the wire, and sends no key for an empty one', async () => {
+    const client = integration.connect(server.origin, {})
+    await connected(client, async () => {
+      await runWithSession('a “quoted”\r\nid', () => client.call())
+      await runWithSession('', () => client.call())
     })
     const [hashed, empty] = keysAt(server)
     expect(hashed).toMatch(/^[0-9a-f]{32}$/)
     expect(empty).toBeUndefined()
   })
 
-  it('leaves origins alone that were not named', async () => {
-    const it = integration.connect(server.origin, { origins: 'http://127.0.0.1:9' })
-    await connected(it, () => runWithSession('conversation-42', () => it.call()))
+  it('does not stamp calls to origins that are not named', async () => {
+    const client = integration.connect(server.origin, { origins: 'http://127.0.0.1:9' })
+    await connected(client, () => runWithSession('conversation-42', () => client.call()))
     expect(keysAt(server)).toEqual([undefined])
   })
 
   if (integration.retries)
-    it('carries the session on every attempt', async () => {
-      const it = integration.connect(server.origin, {})
-      await connected(it, async () => {
+    it('stamps every attempt', async () => {
+      const client = integration.connect(server.origin, {})
+      await connected(client, async () => {
         server.script({ status: 500 }, { status: 429, headers: { 'retry-after': '0' } })
-        await runWithSession('conversation-42', () => it.call())
+        await runWithSession('conversation-42', () => client.call())
         server.script({ reset: true })
-        await runWithSession('conversation-43', () => it.call())
+        await runWithSession('conversation-43', () => client.call())
       })
       expect(keysAt(server)).toEqual([
         'conversation-42',
@@ -188,21 +190,21 @@ describe.each(integrations)('$name', (integration) => {
     })
 
   if (integration.retries)
-    it('stays silent on every attempt without a session, on a socket that a session opened', async () => {
-      const it = integration.connect(server.origin, {})
-      await connected(it, async () => {
-        await runWithSession('conversation-42', () => it.call())
+    it('does not stamp attempts outside of any session, on a socket that a session opened', async () => {
+      const client = integration.connect(server.origin, {})
+      await connected(client, async () => {
+        await runWithSession('conversation-42', () => client.call())
         server.script({ status: 500 }, { status: 500 })
-        await it.call()
+        await client.call()
       })
       expect(keysAt(server)).toEqual(['conversation-42', undefined, undefined, undefined])
     })
 
   it('stamps a stream whose body is read outside the scope', async () => {
-    const it = integration.connect(server.origin, {})
+    const client = integration.connect(server.origin, {})
     let chunks = 0
-    await connected(it, async () => {
-      const stream = await runWithSession('conversation-42', () => it.stream?.())
+    await connected(client, async () => {
+      const stream = await runWithSession('conversation-42', () => client.stream?.())
       if (stream === undefined) throw new Error('a stream')
       const read = async (): Promise<void> => {
         for await (const _ of stream) chunks++
@@ -214,9 +216,9 @@ describe.each(integrations)('$name', (integration) => {
   })
 
   it('keeps 200 interleaved conversations apart on one client', async () => {
-    const it = integration.connect(server.origin, {})
+    const client = integration.connect(server.origin, {})
     const ids = Array.from({ length: 200 }, (_, i) => `conversation-${i}`)
-    await connected(it, () => Promise.all(ids.map((id) => runWithSession(id, () => it.call({ content: id })))))
+    await connected(client, () => Promise.all(ids.map((id) => runWithSession(id, () => client.call({ content: id })))))
     expect(server.requests).toHaveLength(ids.length)
     for (const request of server.requests) expect(request.text()).toContain(`"${request.header('x-session-id')}"`)
     expect(new Set(keysAt(server)).size).toBe(ids.length)
@@ -224,14 +226,14 @@ describe.each(integrations)('$name', (integration) => {
 
   if (integration.retries)
     it('keeps 200 interleaved conversations apart while 60 of their attempts fail', async () => {
-      const it = integration.connect(server.origin, {})
+      const client = integration.connect(server.origin, {})
       const ids = Array.from({ length: 200 }, (_, i) => `conversation-${i}`)
-      await connected(it, async () => {
-        await Promise.all(ids.slice(0, 4).map((id) => runWithSession(id, () => it.call({ content: id }))))
+      await connected(client, async () => {
+        await Promise.all(ids.slice(0, 4).map((id) => runWithSession(id, () => client.call({ content: id }))))
         server.clear()
         server.script(...Array.from({ length: 60 }, () => ({ status: 500 })))
-        const unpinned = ids.map((id) => it.call({ content: `unpinned ${id}` }))
-        const pinned = ids.map((id) => runWithSession(id, () => it.call({ content: id })))
+        const unpinned = ids.map((id) => client.call({ content: `unpinned ${id}` }))
+        const pinned = ids.map((id) => runWithSession(id, () => client.call({ content: id })))
         await Promise.all([...pinned, ...unpinned])
       })
       expect(server.requests).toHaveLength(2 * ids.length + 60)

@@ -1,5 +1,5 @@
-// The tests that play generated calls. A failure prints each distinct fault once, as the fewest unusual values that show
-// it; CASE='{"route":"same"}' plays that one alone, and SEED another walk.
+// The tests that play generated calls. A failure prints each distinct fault once, as the fewest unusual values that
+// reproduce it. CASE='{"route":"same"}' plays only that case, and SEED selects other calls.
 
 import { describe, expect, it } from 'vitest'
 import type { Recipe } from './arguments.ts'
@@ -12,15 +12,15 @@ const { CASE, SEED = '42' } = process.env
 
 interface Options {
   readonly calls: number
-  /** Default: the one of this name. */
+  /** Default: the maker of this name. */
   readonly maker?: Maker
-  /** Whether to call the servers by names that the test's dispatcher looks up. */
+  /** Whether to call the servers by host names, which the test's dispatcher resolves. */
   readonly names?: boolean
   readonly around?: Around
-  /** What is special about these calls. */
+  /** What distinguishes these calls. */
   readonly title?: string
   readonly atOnce?: number
-  /** The least share of calls that must be stamped. Most of a recipe can be: where nothing is, nothing is tested. */
+  /** The minimum share of calls that must be stamped: a call that is not stamped tests little. */
   readonly stamped?: number
 }
 
@@ -38,7 +38,7 @@ export function differential(name: string, options: Options): void {
   const { calls, atOnce, stamped = 1 / 3, title = options.names ? 'by host names' : undefined } = options
   describe(`affinityFetch over ${name}${title ? `, ${title}` : ''}`, () => {
     it.skipIf(CASE !== undefined)(
-      `differs in nothing from the bare fetch in ${calls} generated calls`,
+      `does not differ from the bare fetch in ${calls} generated calls`,
       { timeout: 300_000 },
       async () => {
         const played = await player(name, options).play(calls, Number(SEED), atOnce)
@@ -49,7 +49,7 @@ export function differential(name: string, options: Options): void {
     )
 
     if (CASE === undefined) return
-    it(`differs in nothing from the bare fetch in ${CASE}`, async () => {
+    it(`does not differ from the bare fetch in ${CASE}`, async () => {
       const recipe: Recipe = JSON.parse(CASE)
       const { differences } = (await player(name, options).compare(recipeOf(recipe))) ?? {}
       expect(differences).toEqual([])
