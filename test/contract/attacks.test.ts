@@ -1,4 +1,4 @@
-// What was found by trying to break the promises with neighbours that nobody had in mind.
+// Attempts to break the library's promises with interceptors and requests that it was not designed for.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { once } from 'node:events'
@@ -21,7 +21,7 @@ const PATH = '/v1/models'
 const home = await recorder()
 const foreign = await recorder()
 
-/** The values under any name of the default gateway that a server not named has received. */
+/** The values of the default gateway's headers that reached the server whose origin is not named. */
 function leaked(): string[] {
   return foreign.requests
     .flatMap((request) => NAMES.map((name) => request.header(name) ?? ''))
@@ -32,7 +32,7 @@ const send = async (dispatcher: undici8.Dispatcher, path = PATH): Promise<void> 
   await (await dispatcher.request({ origin: home.origin, path, method: 'GET' })).body.dump()
 }
 
-/** Reads no answer. */
+/** Ignores the answer. */
 const deaf: Handler = {
   onRequestStart() {},
   onResponseStart() {},
@@ -41,7 +41,7 @@ const deaf: Handler = {
   onResponseError() {},
 }
 
-/** Sends a request on to the server that is not named, with the headers as `change` leaves them. */
+/** Forwards a request to the server whose origin is not named, with headers that `change` has edited. */
 const away =
   (change: (headers: Record<string, string>) => object): Interceptor =>
   (dispatch) =>
@@ -55,7 +55,7 @@ describe.each([
   ['7', undici7 as unknown as Undici],
 ])('undici %s', (_version, u) => {
   const changes: [string, (headers: Record<string, string>) => object][] = [
-    ['drops one of two headers', ({ [NAMES[0] ?? '']: _dropped, ...headers }) => headers],
+    ['drops one of the two headers', ({ [NAMES[0] ?? '']: _dropped, ...headers }) => headers],
     [
       'adds the same value again',
       (headers) => ({ ...headers, 'x-session-id': [headers['x-session-id'], 'conversation-1'] }),
@@ -63,7 +63,7 @@ describe.each([
     ['joins another value to it', (headers) => ({ ...headers, 'x-session-id': `${headers['x-session-id']}, other` })],
   ]
   it.each(changes)(
-    'no header of ours reaches an origin that is not named by an interceptor that %s',
+    'keeps its headers from an origin that is not named when an interceptor redirects the request there and %s',
     async (_name, change) => {
       const agent = new u.Agent().compose(away(change), affinityInterceptor({ origins: home.origin }))
       await runWithSession('conversation-1', () => send(agent))
@@ -74,7 +74,7 @@ describe.each([
 
   const moments = ['onResponseStart', 'onResponseData', 'onResponseEnd'] as const
   it.each(moments)(
-    'no header of ours goes along where an interceptor sends elsewhere in %s of a good answer',
+    'keeps its headers from another origin when an interceptor resends the request there in %s of a successful answer',
     async (moment) => {
       const failover: Interceptor = (dispatch) => (options, handler) => {
         let isSent = false
@@ -86,7 +86,7 @@ describe.each([
         return dispatch(options, options.path === PATH ? first : handler)
       }
       const agent = new u.Agent({ connections: 1 }).compose(failover, affinityInterceptor({ origins: home.origin }))
-      // Another conversation opens the socket, and so its scope is that of what comes by it.
+      // Another conversation opens the socket, so the socket's callbacks run in that conversation's scope.
       await runWithSession('conversation-1', () => send(agent, '/v1/other'))
       await runWithSession('conversation-2', () => send(agent, PATH))
       expect(foreign.requests).toHaveLength(1)
@@ -94,11 +94,11 @@ describe.each([
     },
   )
 
-  it('the answer of an origin that is not named is not evidence if one call is sent to two origins', async () => {
+  it('ignores the answer of an origin that is not named when one call is sent to two origins', async () => {
     const heard: string[] = []
     const gateway = { name: 'ours', headers: ['x-session-id'], evidence: { backend: 'x-backend' } }
     const onOutcome = ({ backend }: Outcome): number => heard.push(String(backend))
-    // The one that is named is created last, and answers nobody.
+    // The request to the named origin is created last, and its answer is discarded.
     const hedge: Interceptor = (dispatch) => (options, handler) => {
       dispatch({ ...options, origin: foreign.origin }, handler)
       return dispatch(options, deaf)
@@ -110,7 +110,7 @@ describe.each([
     expect(heard).not.toContain('stranger')
   })
 
-  it('a Host header that names the gateway does not take the key to another port', async () => {
+  it('sends no key to another port when the Host header names the gateway', async () => {
     const { host } = new URL(home.origin.replace('127.0.0.1', 'gateway.test'))
     const agent = new u.Agent().compose(affinityInterceptor({ origins: `http://${host}` }))
     const request = { origin: foreign.origin, path: PATH, method: 'GET' as const, headers: { host } }
@@ -119,7 +119,7 @@ describe.each([
     expect(leaked()).toEqual([])
   })
 
-  it('a failover to another port that keeps the Host header does not take the key along', async () => {
+  it('sends no key to another port when a failover keeps the Host header', async () => {
     const { port } = new URL(home.origin)
     const origin = `http://gateway.test:${port}`
     const failover = away((headers) => ({ ...headers, host: `gateway.test:${port}` }))
@@ -131,7 +131,7 @@ describe.each([
     expect(leaked()).toEqual([])
   })
 
-  it('an answer from a cache that another session filled is not evidence of the backend of this session', async () => {
+  it('does not count a cached answer to another session as evidence', async () => {
     const heard: unknown[] = []
     const gateway = { name: 'ours', headers: ['x-session-id'], evidence: { backend: 'x-backend' } }
     const onOutcome = ({ session, backend }: Outcome): number => heard.push([session.id, backend])
@@ -144,7 +144,7 @@ describe.each([
     expect(heard).toEqual([['conversation-1', 'one']])
   })
 
-  it('a turn that waited for the socket of an earlier turn of its session is not judged by another call’s answer', async () => {
+  it('reports no outcome for answers of another origin, when turns wait for sockets that earlier turns opened', async () => {
     const heard: string[] = []
     const gateway = { name: 'ours', headers: ['x-session-id'], evidence: { backend: 'x-backend' } }
     const onOutcome = ({ backend }: Outcome): number => heard.push(String(backend))
@@ -154,7 +154,7 @@ describe.each([
     const agent = new u.Agent({ connections: 2 }).compose(failover, affinity)
     const ids = Array.from({ length: 20 }, (_, i) => `conversation-${i}`)
     foreign.script(...[...ids, ...ids].map(() => ({ status: 200, headers: { 'x-backend': 'stranger' }, body: '' })))
-    // The first turns open the sockets. Of the second most wait for one.
+    // The first turns open the sockets. Most of the second turns wait for one.
     for (let turn = 0; turn < 2; turn++) await Promise.all(ids.map((id) => runWithSession(id, () => send(agent))))
     expect(foreign.requests).toHaveLength(40)
     expect(heard).toEqual([])
@@ -164,9 +164,9 @@ describe.each([
   const scopes: [string, (fn: () => boolean) => boolean][] = [
     ['without a session', (fn) => runWithoutSession(fn)],
     ['for another session', (fn) => runWithSession('conversation-2', fn)],
-    ['in a context of its own', (fn) => atStart(fn)],
+    ['in a separate async context', (fn) => atStart(fn)],
   ]
-  it.each(scopes)('a failover that an interceptor runs %s, at once, carries no key', async (_name, enter) => {
+  it.each(scopes)('sends no key when an interceptor fails over immediately, %s', async (_name, enter) => {
     const failover: Interceptor = (dispatch) => (options, handler) =>
       enter(() => dispatch({ ...options, origin: foreign.origin }, handler))
     const agent = new u.Agent().compose(failover, affinityInterceptor({ origins: home.origin }))
@@ -175,7 +175,7 @@ describe.each([
     expect(leaked()).toEqual([])
   })
 
-  it('a call that an interceptor rejects by throwing is forgotten: the caller’s own headers are left alone afterwards', async () => {
+  it('forgets a call that an interceptor rejects by throwing, and leaves a later caller’s own headers alone', async () => {
     const breaker: Interceptor = () => (_options, _handler) => {
       throw new Error('the circuit is open')
     }
@@ -187,9 +187,9 @@ describe.each([
     expect(leaked()).toEqual(['conversation-1', 'conversation-1'])
   })
 
-  // A known limit: a copy that is sent from outside of the call's scope, after the call's own request was created, cannot be
-  // told from a header that its caller has set.
-  it.fails('shadow traffic that a worker sends later to an origin that is not named carries no key', async () => {
+  // A known limit: a copy that is sent outside the call's scope, after the call's own request was created, cannot be
+  // distinguished from a request whose caller set the header.
+  it.fails('sends no key with shadow traffic that a worker sends later to an origin that is not named', async () => {
     const copies: undici8.Dispatcher.DispatchOptions[] = []
     const shadow: Interceptor = (dispatch) => (options, handler) => {
       copies.push(options)
@@ -209,7 +209,7 @@ describe.each([
 
 describe('instrument, node:http', () => {
   const heads: string[] = []
-  // Not one of node:http, which refuses what has no Host header.
+  // Not a node:http server, which rejects requests without a Host header.
   const server = createServer((socket) => {
     socket.once('data', (data) => {
       heads.push(String(data))
@@ -224,11 +224,14 @@ describe('instrument, node:http', () => {
   afterAll(() => server.close())
 
   const odd: [string, () => http.RequestOptions][] = [
-    ['an agent of another default port', () => ({ agent: Object.assign(new http.Agent(), { defaultPort: port }) })],
-    ['a Host header of the caller’s own', () => ({ port, headers: { host: 'gateway.test' } })],
+    [
+      'an agent that has another default port',
+      () => ({ agent: Object.assign(new http.Agent(), { defaultPort: port }) }),
+    ],
+    ['a Host header that the caller set', () => ({ port, headers: { host: 'gateway.test' } })],
     ['no Host header', () => ({ port, setHost: false })],
   ]
-  it.each(odd)('a request with %s takes no key to a port that is not named', async (_name, options) => {
+  it.each(odd)('sends no key to a port that is not named in a request with %s', async (_name, options) => {
     heads.length = 0
     const undo = instrument({ origins: 'http://gateway.test' })
     const lookup: http.RequestOptions['lookup'] = (_host, { all }, back) => {
@@ -247,7 +250,7 @@ describe('instrument, node:http', () => {
 })
 
 describe('affinityFetch, the global fetch', () => {
-  it('a global dispatcher that fails over without a session, at once, carries no key', async () => {
+  it('sends no key when the global dispatcher fails over immediately, outside of the session', async () => {
     const before = undici8.getGlobalDispatcher()
     const failover: Interceptor = (dispatch) => (options, handler) =>
       runWithoutSession(() => dispatch({ ...options, origin: foreign.origin }, handler))
@@ -262,7 +265,7 @@ describe('affinityFetch, the global fetch', () => {
     expect(leaked()).toEqual([])
   })
 
-  it('an answer from the cache of the global dispatcher is not evidence', async () => {
+  it('does not count an answer from the global dispatcher’s cache as evidence', async () => {
     const before = undici8.getGlobalDispatcher()
     const heard: unknown[] = []
     const gateway = { name: 'ours', headers: ['x-session-id'], evidence: { backend: 'x-backend' } }

@@ -16,7 +16,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     await answer.arrayBuffer()
   }
 
-  it.each([307, 308])('carries it again after a %d to the same origin', async (status) => {
+  it.each([307, 308])('writes the field again after a %d to the same origin', async (status) => {
     home.script(redirectTo('/v1/elsewhere', status), redirectTo(PATH, status))
     await send()
     expect(home.requests.map((request) => request.text())).toEqual([before(text), before(text), before(text)])
@@ -25,7 +25,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
   })
 
   it.each([307, 308])(
-    'carries the caller’s own body to another origin after a %d, and the field again back home',
+    'sends the caller’s own body to another origin after a %d, and the field again to the first origin',
     async (status) => {
       home.script(redirectTo(PATH, status), redirectTo(`${foreign.origin}${PATH}`, status))
       foreign.script(redirectTo(`${home.origin}${PATH}`, status))
@@ -36,7 +36,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     },
   )
 
-  it('carries no body after a 303', async () => {
+  it('sends no body after a 303', async () => {
     home.script(redirectTo(PATH, 303))
     await send()
     expect(home.requests[1]).toMatchObject({ method: 'GET' })
@@ -44,7 +44,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     expect(home.requests[1]?.header('content-type')).toBeUndefined()
   })
 
-  it('carries no key in a side call or without a session, and a lane’s key if the gateway rejects calls without one', async () => {
+  it('writes no field in a side call or without a session; in a side call a lane’s key where the gateway requires one', async () => {
     const session = new Session(KEY)
     const post = { method: 'POST', headers: json, body: '{}' }
     const url = `${home.origin}${PATH}`
@@ -58,7 +58,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     expect(home.requests.map((request) => request.json())).toEqual([{}, {}, lane])
   })
 
-  it('does not change the caller’s arguments', async () => {
+  it('does not change the caller’s headers or init', async () => {
     const headers = new Headers({ ...json, 'content-length': '2' })
     const init = Object.freeze({ method: 'POST', headers, body: '{}' })
     const send = way(home.origin, { gateway: row })

@@ -1,4 +1,4 @@
-// The gateways that take the key in the body, through the SDKs that speak to them.
+// The gateways that read the key from the body, called through their SDKs.
 
 import { affinityFetch, runWithoutSession, runWithSession, Session, withAffinity } from 'llm-affinity'
 import OpenAI, { AzureOpenAI } from 'openai'
@@ -20,7 +20,7 @@ describe('an OpenAI client', () => {
   const bare = new OpenAI({ baseURL: `${home.origin}/v1`, apiKey: 'test', maxRetries: 3 })
   const openai = withAffinity(bare, { gateway: 'openai' })
 
-  it('sends the field first, and everything else byte for byte as without it', async () => {
+  it('sends the field first, and everything else byte for byte as the bare client does', async () => {
     for (const client of [bare, openai]) {
       await inScope(() => client.chat.completions.create({ ...chat, temperature: 0 }))
       await inScope(() => client.responses.create(question))
@@ -36,14 +36,14 @@ describe('an OpenAI client', () => {
     expect(headers.slice(3)).toEqual(headers.slice(0, 3))
   })
 
-  it('keeps the caller’s own, null too, and an option of the call that adds one', async () => {
+  it('keeps the caller’s own field, whether it is a value, null, or set by the call’s `body` option', async () => {
     await inScope(() => openai.chat.completions.create({ ...chat, prompt_cache_key: 'mine' }))
     await inScope(() => openai.responses.create({ ...question, prompt_cache_key: null as never }))
     await inScope(() => openai.responses.create(question, { body: { ...question, prompt_cache_key: 'theirs' } }))
     expect([field(0), field(1), field(2)]).toEqual(['mine', null, 'theirs'])
   })
 
-  it('sends no body with methods that have none', async () => {
+  it('sends no field to endpoints that do not accept it, nor without a session', async () => {
     await inScope(() => openai.embeddings.create({ model: 'm', input: 'hello' }))
     await inScope(() => openai.responses.inputTokens.count(question).catch(() => {}))
     await inScope(() => openai.chat.completions.update('chat-1', { metadata: {} }).catch(() => {}))
@@ -65,7 +65,7 @@ describe('an OpenAI client', () => {
     for (const request of home.requests) expect(request.text()).not.toContain('prompt_cache_key')
   })
 
-  it('carries the key of the time of the call on every attempt', async () => {
+  it('sends on every attempt the key that is current at that time', async () => {
     const session = new Session('conversation-43')
     const keys = [session.key]
     const onOutcome = (): void => {
@@ -79,7 +79,7 @@ describe('an OpenAI client', () => {
     expect(new Set(keys).size).toBe(4)
   })
 
-  it('does not change the caller’s arguments', async () => {
+  it('does not change the caller’s body', async () => {
     const body = Object.freeze({ ...chat, metadata: Object.freeze({ prompt_cache_key: 'theirs' }) })
     await inScope(() => openai.chat.completions.create(body))
     expect(home.requests[0]?.json()).toEqual({ ...body, prompt_cache_key: KEY })
@@ -91,7 +91,7 @@ describe('an AzureOpenAI client', () => {
   const azure = (baseURL: string): AzureOpenAI =>
     withAffinity(new AzureOpenAI({ baseURL, apiKey: 'test', apiVersion: 'v1' }), { gateway: 'azure-openai' })
 
-  it('sends the field to the v1 API, and not to a dated API or a deployment', async () => {
+  it('sends the field to the v1 API, but not to a dated API or a deployment', async () => {
     const v1 = azure(`${home.origin}/openai/v1`)
     await inScope(() => v1.responses.create(question))
     await inScope(() => v1.chat.completions.create(chat).catch(() => {}))
@@ -132,7 +132,7 @@ const named: [GatewayName, string, { header?: string; field?: true }][] = [
 ]
 
 it.each(named)(
-  '%s reads at %s what it is sent there, and is sent nothing else',
+  '%s receives at %s the header and the field that it reads there, and nothing else',
   async (gateway, path, { header, field: has }) => {
     const send = affinityFetch({ gateway })
     await inScope(() => send(`${home.origin}${path}`, { method: 'POST', headers: json, body: '{"model":"m"}' }))
@@ -151,8 +151,8 @@ it.each([
   ['https://api.groq.com/openai/v1', false],
   ['https://api.openai.com.evil.example/v1', false],
   ['https://resource.openai.azure.com/openai/v1', false],
-])('a client of %s is known by its host', async (baseURL, has) => {
-  // A fetch of the user's own below ours, as one that goes through a forward proxy.
+])('recognises the gateway of %s by its host', async (baseURL, has) => {
+  // A user-defined fetch below ours, such as one that uses a forward proxy.
   const forwarding: typeof fetch = (input, init) => fetch(String(input).replace(baseURL, `${home.origin}/v1`), init)
   const client = withAffinity(new OpenAI({ baseURL, apiKey: 'test', fetch: forwarding }))
   await inScope(() => client.chat.completions.create(chat))

@@ -1,4 +1,4 @@
-// A gateway whose key is a body field, and requests whose headers prove what their body is.
+// A gateway that reads a body field, and requests whose headers sign or digest the body.
 
 import { createHash } from 'node:crypto'
 import aws4 from 'aws4'
@@ -16,14 +16,14 @@ const turn = { model: 'm', messages: [{ role: 'user' as const, content: 'Grüße
 const text = JSON.stringify(turn)
 const digest = (body: string): string => `sha-256=:${createHash('sha256').update(body).digest('base64')}:`
 
-/** The headers of a request as AWS signs it, those given among them. */
+/** These headers, with the ones that AWS adds to sign the request. */
 function signed(path: string, body: string, headers: Record<string, string>): Record<string, string> {
   const { host } = new URL(home.origin)
   const request = { host, path, method: 'POST', body, service: 'bedrock', region: 'us-east-1', headers: { ...headers } }
   return aws4.sign(request, credentials).headers as Record<string, string>
 }
 
-/** Whether the signature that a server received is the one of the body that it received. */
+/** Whether the signature that a server received matches the request that it received. */
 function isSound(request: RecordedRequest): boolean {
   const given = request.header('authorization') ?? ''
   const names = /SignedHeaders=([^,]+)/.exec(given)?.[1]?.split(';') ?? []
@@ -43,24 +43,24 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     return request
   }
 
-  it('leaves a signed body alone, so that the signature stays sound', async () => {
+  it('does not change a signed body, so the signature stays valid', async () => {
     const request = await sent(row, signed(PATH, text, json))
     expect(isSound(request)).toBe(true)
     expect(request.text()).toBe(text)
   })
 
-  it('leaves a digested body alone', async () => {
+  it('does not change a body that has a digest', async () => {
     const request = await sent(row, { ...json, 'Content-Digest': digest(text) })
     expect(digest(request.text())).toBe(request.header('content-digest'))
   })
 
-  it('stamps the header of a gateway that reads a header too', async () => {
+  it('stamps a signed request’s header where the gateway also reads a header', async () => {
     const request = await sent(both, signed(PATH, text, json))
     expect(isSound(request)).toBe(true)
     expect(request.header('x-conversation')).toBe(KEY)
   })
 
-  it('writes the field if a token authenticates the call', async () => {
+  it('writes the field into a request that has a bearer token', async () => {
     expect((await sent(row, { ...json, authorization: 'Bearer AWS4-HMAC-SHA256' })).text()).toBe(before(text))
   })
 })

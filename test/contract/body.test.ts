@@ -14,20 +14,17 @@ const large = 'read {"this": [and, "that"]} and }{ \\" go on. '.repeat(50_000)
 const texts: [string, string][] = [
   ['compact', JSON.stringify(turn)],
   ['indented', JSON.stringify(turn, null, 2)],
-  ['indented by tabs, with space around', ` \n${JSON.stringify(turn, null, '\t')}\r\n\t `],
+  ['indented by tabs, with whitespace around it', ` \n${JSON.stringify(turn, null, '\t')}\r\n\t `],
   ['empty', '{}'],
   ['empty, with a space in it', '{ }'],
   ['with escapes in its names', '{"mod\\u0065l":"m","\\u0000":1}'],
   ['with the name in a prompt', JSON.stringify({ ...turn, prompt: 'set "prompt_cache_key":"mine" please' })],
   ['with the name as a value', JSON.stringify({ a: 'prompt_cache_key', b: ['prompt_cache_key'] })],
   [
-    'with the name further down',
+    'with the name at a deeper level',
     JSON.stringify({ metadata: { prompt_cache_key: 'theirs' }, a: [{ prompt_cache_key: 1 }] }),
   ],
-  [
-    'with names that are like it',
-    JSON.stringify({ prompt_cache_key_: 1, Prompt_Cache_Key: 2, ' prompt_cache_key': 3 }),
-  ],
+  ['with similar names', JSON.stringify({ prompt_cache_key_: 1, Prompt_Cache_Key: 2, ' prompt_cache_key': 3 })],
   ['of megabytes', JSON.stringify({ ...turn, messages: [{ role: 'user', content: large }], stream: true })],
   ['of megabytes, with the name in it', JSON.stringify({ a: large, b: 'prompt_cache_key', c: [large] })],
 ]
@@ -40,7 +37,7 @@ const theirs: [string, string][] = [
   ['with an escape at the start of its name', '{"\\u0070rompt_cache_key":"mine"}'],
   ['with an escape within its name', '{"model":"m","prompt\\u005Fcache_key":"mine"}'],
   [
-    'with a name all of escapes',
+    'with its whole name escaped',
     `{"${Array.from('prompt_cache_key', (c) => `\\u00${c.charCodeAt(0).toString(16)}`).join('')}":"mine"}`,
   ],
   ['twice', '{"prompt_cache_key":"mine","model":"m","prompt_cache_key":"other"}'],
@@ -64,7 +61,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
   }
 
   it.each(texts)(
-    'writes the field once into a body that is %s, and leaves the rest byte for byte',
+    'writes the field once into a body that is %s, and keeps the rest byte for byte',
     async (_what, text) => {
       const request = await sent(text)
       expect(request.text() === before(text)).toBe(true)
@@ -73,9 +70,9 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     },
   )
 
-  it.each(theirs)('leaves the caller’s own alone: %s', async (_what, text) => {
+  it.each(theirs)('keeps the caller’s own field: %s', async (_what, text) => {
     expect((await sent(text)).text() === text).toBe(true)
-    // A header and a field are one stamp.
+    // The header and the field form one stamp: both are written or neither is.
     const request = await sent(text, { gateway: both })
     expect(request.text() === text).toBe(true)
     expect(request.header('x-conversation')).toBeUndefined()
@@ -90,7 +87,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
   })
 
   it.each([[{ 'Content-Length': '@' }], [new Headers({ 'content-length': '@' })], [[['content-LENGTH', '@']]]])(
-    'counts anew where the caller has counted',
+    'corrects a content-length that the caller set',
     async (given) => {
       const text = JSON.stringify(turn)
       const list = [...new Headers(given as Headed), ['content-type', 'application/json']]
@@ -131,18 +128,18 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     ['a text in quotes', () => '"{}"'],
     ['a number', () => '42'],
     ['nothing', () => ''],
-    ['no JSON', () => '{"model":'],
+    ['incomplete JSON', () => '{"model":'],
     ['prose in braces', () => '{the model}'],
     ['two objects', () => '{"a":1}{"b":2}'],
-    ['an object cut off', () => '{"model":"m","messages":[{"role":"user"}'],
-    ['an object with something behind it', () => '{"model":"m"},{}'],
-    ['an object behind a byte order mark', () => '\uFEFF{"model":"m"}'],
+    ['a truncated object', () => '{"model":"m","messages":[{"role":"user"}'],
+    ['an object with something after it', () => '{"model":"m"},{}'],
+    ['an object after a byte order mark', () => '\uFEFF{"model":"m"}'],
     ['JSON with a comment', () => '{"model":"m" /* the model */}'],
     ['JSON by lines', () => '{"a":1}\n{"b":2}', { 'content-type': 'text/plain' }],
     ['a text without a type', () => '{"model":"m"}', {}],
     ['a text of another type', () => '{"model":"m"}', { 'content-type': 'text/plain' }],
   ]
-  it.each(others)('leaves a body alone that is %s', async (_what, body, headers = json) => {
+  it.each(others)('does not change a body that is %s', async (_what, body, headers = json) => {
     const init = { headers, duplex: 'half' } as RequestInit
     const request = await sent(body(), { gateway: row }, init)
     expect(request.text()).not.toContain(KEY)
@@ -158,7 +155,7 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     }
   })
 
-  it('leaves the body of a Request alone, and a request without one', async () => {
+  it('does not change the body of a Request, or a request without a body', async () => {
     const send = way(home.origin, { gateway: row })
     const request = new Request(`${home.origin}${PATH}`, { method: 'POST', headers: json, body: '{"model":"m"}' })
     await runWithSession(KEY, () => send(request))
@@ -181,14 +178,14 @@ describe.each(Object.entries(ways))('%s', (_name, way) => {
     '/v1/chat/completions-beta',
     '/chat/completions',
     '/v1/models?/v1/chat/completions',
-  ])('leaves %s alone', async (path) => {
+  ])('does not write the field at %s', async (path) => {
     const send = way(home.origin, { gateway: row })
     await runWithSession(KEY, () => send(`${home.origin}${path}`, { method: 'POST', headers: json, body: '{}' }))
     expect(home.requests[0]?.text()).toBe('{}')
   })
 
   it.each(['/v1/chat/completions?api-version=1', '/gateway/openai/v1/chat/completions#top'])(
-    'knows %s',
+    'writes the field at %s',
     async (path) => {
       const send = way(home.origin, { gateway: row })
       await runWithSession(KEY, () => send(`${home.origin}${path}`, { method: 'POST', headers: json, body: '{}' }))

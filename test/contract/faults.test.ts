@@ -4,7 +4,7 @@ import { integrations } from '../support/integrations.ts'
 import { recorder } from '../support/recorder.ts'
 import { keysAt } from '../support/wire.ts'
 
-// Our own code, made to fail on demand. Nothing of fetch, of undici or of an SDK is replaced.
+// Our own code, made to fail on demand. fetch, undici and the SDKs are not replaced.
 const fault = vi.hoisted(() => ({ in: '' }))
 
 function failing<Module extends object>(module: Module): Module {
@@ -38,7 +38,7 @@ describe.each(integrations)('$name', (integration) => {
   const isDispatch = integration.name.startsWith('undici')
 
   it.each(['activeScope', 'stampFor', isDispatch ? 'stampDispatchHeaders' : 'stampHeaders'])(
-    'sends a request once and unstamped when %s fails, and stamps again when it does not',
+    'sends a request once and unstamped when %s fails, and stamps again when it no longer fails',
     async (name) => {
       const client = integration.connect(server.origin, {})
       fault.in = name
@@ -51,7 +51,7 @@ describe.each(integrations)('$name', (integration) => {
     },
   )
 
-  it('sends a side call once and unstamped if the key of its lane cannot be computed', async () => {
+  it('sends a side call once and unstamped when the key of its lane cannot be derived', async () => {
     const client = integration.connect(server.origin, { gateway: STRICT })
     fault.in = 'derivedKey'
     await runWithSession('conversation-42', () => runWithoutSession(() => client.call()))
@@ -59,7 +59,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(keysAt(server)).toEqual([undefined])
   })
 
-  it('sends a request once and unstamped if a user-made session throws', async () => {
+  it('sends a request once and unstamped when a user-defined session throws', async () => {
     class Moody extends Session {
       override get key(): string {
         throw new Error('not today')
@@ -88,7 +88,7 @@ describe.each(integrations)('$name', (integration) => {
     })
 })
 
-it('warns once, however often it happens, without an id, key or URL', async () => {
+it('warns once about repeated faults, and names no id, key or URL', async () => {
   const warnings: string[] = []
   const listen = (warning: Error): number => warnings.push(warning.message)
   process.on('warning', listen)

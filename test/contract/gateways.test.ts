@@ -1,4 +1,4 @@
-// What rows can say, on the wire. Nothing but a row tells these gateways apart.
+// What the rows of the gateway table put on the wire. These gateways differ only in their rows.
 
 import { type Gateway, runWithoutSession, runWithSession, Session } from 'llm-affinity'
 import { gateways } from 'llm-affinity/gateways'
@@ -13,7 +13,7 @@ const foreign = await recorder()
 const dynamo: Gateway = { ...gateways.get('dynamo'), parent: 'x-dynamo-parent-session-id' }
 const sent = (name: string): (string | undefined)[] => home.requests.map((request) => request.header(name))
 
-/** A gateway that nobody has made, with everything that a row can say. */
+/** A fictitious gateway that uses every property of a row. */
 const made: Gateway = {
   name: 'made-up',
   headers: ['X-Made-Key', 'x-made-session'],
@@ -35,7 +35,7 @@ const made: Gateway = {
 }
 
 describe.each(integrations)('$name', (integration) => {
-  it('supports a made-up gateway from its definition alone', async () => {
+  it('supports a made-up gateway from one row', async () => {
     const parent = new Session(freshId())
     const session = parent.child('search')
     const said = { 'x-made-by': 'zone=a pod=gpu7 v=1', 'x-made-model': 'test-model', 'x-made-source': 'header' }
@@ -67,7 +67,7 @@ describe.each(integrations)('$name', (integration) => {
     const keys = [...Array(6).fill(session.key), session.lane('side-call').key]
     expect(sent('x-made-key')).toEqual(keys)
     expect(sent('x-made-session')).toEqual(keys)
-    // Not safe for this gateway: a key with a dash is hashed, the parent's too.
+    // This gateway does not accept a dash: such a key is hashed, and the parent's too.
     const [above] = sent('x-made-parent')
     expect(above).toMatch(/^[0-9a-f]{32}$/)
     expect(new Set(sent('x-made-parent').slice(0, 6))).toEqual(new Set([above]))
@@ -76,7 +76,7 @@ describe.each(integrations)('$name', (integration) => {
   })
 
   if (integration.name.startsWith('undici'))
-    it('sends its arguments unchanged and reports nothing if the key can only go into the body', async () => {
+    it('sends the request unchanged, and reports no outcome, where the gateway reads only the body', async () => {
       const bare = integration.connect(home.origin, null)
       await bare.call().finally(() => bare.close())
       home.script(answer({ 'x-by': 'a' }))
@@ -96,7 +96,7 @@ describe.each(integrations)('$name', (integration) => {
       expect(request?.text()).toBe(expected?.text())
     })
 
-  it('hashes keys for HAProxy that its tables would truncate, and no others', async () => {
+  it('hashes a key for HAProxy only where HAProxy’s tables would truncate it', async () => {
     const [short, exact, long] = ['conversation-42', 'c'.repeat(32), 'c'.repeat(33)]
     await listening(integration, home.origin, { gateway: 'haproxy' }, async ({ call }) => {
       for (const id of [short, exact, long, long]) await runWithSession(id, call)
@@ -107,7 +107,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(fourth).toBe(third)
   })
 
-  it('sends Dynamo the parent of a child, lane or fork if configured, and none if the key is the parent’s own', async () => {
+  it('sends Dynamo the parent of a child, lane or fork on request, and none where the key is the parent’s own', async () => {
     const parent = new Session(freshId())
     const speakers = [
       parent,
@@ -158,14 +158,14 @@ describe.each(integrations)('$name', (integration) => {
     const session = new Session(freshId())
     await listening(integration, home.origin, { gateway: { ...dynamo, requiresKey: true } }, async ({ call }) => {
       await session.run(() => runWithoutSession(call))
-      // A lane of the user’s own has its parent.
+      // A lane that the user made carries its parent.
       await session.lane('titles').run(() => call())
     })
     expect(sent('x-dynamo-session-id')).toEqual([session.lane('side-call').key, session.lane('titles').key])
     expect(sent('x-dynamo-parent-session-id')).toEqual([undefined, session.key])
   })
 
-  it('gives side calls a key at a LiteLLM that rejects calls without one, and no key at any other', async () => {
+  it('gives side calls a key only where LiteLLM requires one', async () => {
     const session = new Session(freshId())
     for (const gateway of ['litellm', { ...gateways.get('litellm'), requiresKey: true }] as const) {
       await listening(integration, home.origin, { gateway }, ({ call }) => session.run(() => runWithoutSession(call)))
@@ -174,7 +174,7 @@ describe.each(integrations)('$name', (integration) => {
   })
 
   it.each(['x-dynamo-parent-session-id', 'X-Dynamo-Parent-Session-ID'])(
-    'leaves a parent alone that the caller names, as %s',
+    'keeps a parent that the caller sets as %s',
     async (name) => {
       const child = new Session(freshId()).child('search')
       await listening(integration, home.origin, { gateway: dynamo }, async ({ call }) => {
@@ -186,7 +186,7 @@ describe.each(integrations)('$name', (integration) => {
   )
 
   if (integration.redirects) {
-    it.each([307, 302])('leaves such a parent alone on the hops of a %d too', async (status) => {
+    it.each([307, 302])('keeps a parent that the caller sets on the hops of a %d too', async (status) => {
       const child = new Session(freshId()).child('search')
       home.script(redirectTo('/again', status), redirectTo('/and-again', status))
       await listening(integration, home.origin, { gateway: dynamo }, async ({ call }) => {
@@ -196,10 +196,10 @@ describe.each(integrations)('$name', (integration) => {
       expect(sent('x-dynamo-session-id')).toEqual([child.key, child.key, child.key])
     })
 
-    it('sends the parent again to the same origin, and to no other', async () => {
+    it('sends the parent again after a redirect to the same origin, and to no other origin', async () => {
       const parent = new Session(freshId())
       await listening(integration, home.origin, { gateway: dynamo }, async ({ call }) => {
-        // The first of them teaches the integration that redirects are followed below it.
+        // From the first call the integration learns that redirects are followed below it.
         for (let turn = 0; turn < 3; turn++) {
           home.script(redirectTo('/again'), redirectTo(`${foreign.origin}/away`))
           await parent.child('search').run(() => call())

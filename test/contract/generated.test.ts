@@ -23,7 +23,7 @@ const journey = fc.record({ from: fc.integer({ min: 0, max: 3 }), hops: fc.array
 
 type Send = (url: string, init: RequestInit) => Promise<unknown>
 
-/** Plays one journey, and says at which hops, if any, a key came where it does not belong, or did not where it does. */
+/** Plays one journey, and returns the hops at which a key arrived that should not have, or did not that should have. */
 async function play(
   send: Send,
   { from, hops }: { from: number; hops: { status: number; to: number; relative: boolean }[] },
@@ -42,7 +42,7 @@ async function play(
   const wrong = arrived.length === hops.length + 1 ? [] : [`${arrived.length} arrived of ${hops.length + 1}`]
   arrived.forEach((request, i) => {
     const host = `http://${request.header('host')}`
-    // A call that begins elsewhere is not ours.
+    // A call that starts at another origin is not stamped.
     if (keyOn(request) !== (from === 0 && host === origins[0] ? KEY : undefined))
       wrong.push(`hop ${i} at ${host}: ${keyOn(request)}`)
   })
@@ -74,7 +74,7 @@ const request =
       })
     ).body.dump()
 
-// A policy that names home, and one that takes it from the call. The latter has no foreign calls, only foreign hops.
+// One policy names home in `origins`, the other takes it from the call. With the latter only hops are foreign, never calls.
 const named: [string, (origins: string | undefined) => Send][] = [
   ['affinityFetch', (at) => affinityFetch(at === undefined ? {} : { origins: at })],
   ['undici, below redirect', () => request(agents.below as Agent)],
@@ -86,7 +86,7 @@ const named: [string, (origins: string | undefined) => Send][] = [
 ]
 
 it.each(named)(
-  'no key comes to a foreign origin in 2,500 generated redirects and foreign calls: %s',
+  'sends no key to a foreign origin in 2,500 generated redirects and foreign calls: %s',
   { timeout: 300_000 },
   async (name, make) => {
     let played = 0

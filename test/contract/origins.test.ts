@@ -13,21 +13,21 @@ type Undici = typeof undici8
 
 const KEY = 'conversation-42'
 
-// Each origin in the ways that it may be written. Those of one line are the same origin, those of two are not.
+// Each origin, in several spellings. Spellings on one line are the same origin; those on two lines are not.
 const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
   'a name': ['http://gateway.test', 'http://gateway.test:80', 'HTTP://Gateway.TEST', 'http://gateway.test:080/'],
   'a name with a port': ['http://gateway.test:4000', 'http://GATEWAY.test:4000', 'http://gateway.test:04000/'],
-  'a name with a dot at its end': ['http://gateway.test.', 'http://gateway.test.:80', 'http://GATEWAY.TEST.'],
+  'a name with a trailing dot': ['http://gateway.test.', 'http://gateway.test.:80', 'http://GATEWAY.TEST.'],
   'a name over TLS': ['https://gateway.test', 'https://gateway.test:443', 'HTTPS://GATEWAY.test'],
   'a name over TLS, at the port of http': ['https://gateway.test:80'],
   'a longer name': ['http://gateway.test.evil.test', 'http://GATEWAY.test.evil.test:80'],
-  'a name before it': ['http://evil-gateway.test', 'http://evil-gateway.test:80'],
+  'a prefixed name': ['http://evil-gateway.test', 'http://evil-gateway.test:80'],
   'an international name': ['http://gätewäy.test', 'http://xn--gtewy-grad.test', 'http://GÄTEWÄY.test:80'],
   'an address': ['http://127.0.0.1:4000', 'http://127.1:4000', 'http://0x7f.0.0.1:4000', 'http://2130706433:4000'],
   'an IPv6 address': ['http://[::1]:4000', 'http://[0:0:0:0:0:0:0:1]:4000', 'http://[::0001]:4000'],
 }
 
-// What else `origins` may hold, which names the same origin.
+// Other values of `origins` that name the same origin.
 const DECORATED: readonly ((origin: string) => string | URL)[] = [
   (origin) => origin,
   (origin) => new URL(origin),
@@ -96,7 +96,7 @@ describe.each([
   afterAll(() => agent.destroy())
 
   it.each(Object.entries(SPELLINGS))(
-    'on an Agent, %s in `origins` is the same origin however either is written, and no other',
+    'on an Agent, %s in `origins` matches the same origin in every spelling, and no other origin',
     async (name, spellings) => {
       const wrong: string[] = []
       for (const [i, named] of spellings.entries()) {
@@ -119,7 +119,7 @@ describe.each([
     },
   )
 
-  it('a path in `origins` covers whole segments, by any spelling of the origin', async () => {
+  it('a path in `origins` covers whole segments, in any spelling of the origin', async () => {
     const composed = agent.compose(affinityInterceptor({ origins: 'HTTP://GATEWAY.test:80/v1/' }))
     const keys: Record<string, string[]> = {}
     for (const path of ['/v1', '/v1/', '/v1/models', '/v1?a=b', '/v1beta', '/v2', '/', '/V1', '/v1/../v2']) {
@@ -130,7 +130,7 @@ describe.each([
     expect(Object.keys(keys).filter((path) => keys[path]?.length === 0)).toHaveLength(5)
   })
 
-  // undici 7 does not tell an interceptor where its Client or Pool leads: the only origin that is named is assumed.
+  // undici 7 does not give an interceptor the origin of its Client or Pool: the only named origin is assumed.
   it.each(['Client', 'Pool'] as const)('a %s of a named origin stamps requests without an origin', async (kind) => {
     for (const origin of SPELLINGS['a name'] ?? []) {
       for (const url of [origin, new URL(origin)]) {

@@ -1,4 +1,4 @@
-// Where a gateway only names its backends: what is compared with what.
+// Gateways that only name their backends: which outcomes are compared with which.
 
 import { runWithSession, Session } from 'llm-affinity'
 import { redirectTo } from 'llm-affinity-testkit'
@@ -47,7 +47,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('compares a session that was created again, restored or forked with the same key with its earlier answers', async () => {
+  it('compares a session with earlier turns of its key: a new object, a restored one, or a fork that shares the cache', async () => {
     const id = freshId()
     home.script(from('a', 'a', 'b', 'a'))
     await listening(integration, home.origin, {}, async ({ call, results }) => {
@@ -59,7 +59,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('learns from successful answers only', async () => {
+  it('learns a backend only from successful answers', async () => {
     home.script(from('a'), answer({ 'x-backend': 'b' }, 404), answer({ 'x-backend': 'a' }, 400), from('a'), from('b'))
     await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
       for (let turn = 0; turn < 5; turn++) await call()
@@ -67,7 +67,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('has nothing to compare after a failure only, or after an answer without evidence', async () => {
+  it('does not compare with a failure, nor with an answer without evidence', async () => {
     home.script(answer({ 'x-backend': 'b' }, 404), answer({}), from('a'), answer({}), from('a'))
     await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
       for (let turn = 0; turn < 5; turn++) await call()
@@ -75,7 +75,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('compares per origin', async () => {
+  it('compares each origin separately', async () => {
     const id = freshId()
     home.script(from('a', 'a'))
     other.script(from('b', 'b'))
@@ -89,7 +89,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     }
   })
 
-  it('compares per model if it can read the model', async () => {
+  it('compares each model separately, where it sees the model', async () => {
     home.script(from('a', 'b', 'a', 'b'))
     await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
       for (const model of ['large', 'small', 'large', 'small']) await call({ model })
@@ -99,7 +99,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('remembers nothing for a model with an implausibly long name', async () => {
+  it('does not remember the backend of a model whose name is too long', async () => {
     home.script(from('a', 'b', 'b'))
     await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, results }) => {
       for (let turn = 0; turn < 3; turn++) await call({ model: 'm'.repeat(2000) })
@@ -107,7 +107,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('compares nothing if pins are per model and the model cannot be read', async () => {
+  it('does not compare where the gateway pins per model and the model is not known', async () => {
     home.script(served('a'), served('a'))
     await listening(
       integration,
@@ -120,7 +120,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it('takes the model from the answer if the body does not name it', async () => {
+  it('takes the model from the answer where the request’s body does not name it', async () => {
     home.script(served('a', 'large'), served('b', 'small'), served('a', 'large'), served('a', 'small'))
     await listening(
       integration,
@@ -134,7 +134,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
   })
 
   if (integration.seesBody)
-    it('uses the requested model, whichever model the answer names', async () => {
+    it('compares by the requested model, whatever model the answer names', async () => {
       home.script(served('a', 'large'), served('b', 'fallback'), served('b'))
       await listening(
         integration,
@@ -147,7 +147,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
       )
     })
 
-  it('distinguishes two pods behind one deployment of LiteLLM, and two deployments of one base URL', async () => {
+  it('distinguishes two pods of one LiteLLM deployment, and two deployments with one base URL', async () => {
     const pod = (id: string, number: number) => served(id, 'm', `http://pod-${number}/v1`)
     home.script(pod('a', 1), pod('a', 1), pod('a', 2), pod('a', 2), pod('b', 2))
     const affinity = { gateway: 'litellm' as const, session: new Session(freshId()) }
@@ -158,7 +158,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('treats an incomplete name as one that several backends may share, and compares it with the same part only', async () => {
+  it('treats half a name as one that several backends may share, and reports `moved` only when that half differs', async () => {
     const half = (id: string) => served(id, 'm', null)
     home.script(half('a'), half('a'), served('a', 'm'), half('b'), served('a', 'm'), half('b'))
     const affinity = { gateway: 'litellm' as const, session: new Session(freshId()) }
@@ -172,7 +172,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('does not compare one part of a name if the other part is invalid', async () => {
+  it('does not compare half a name when the other half is malformed', async () => {
     const both = { 'x-litellm-model-id': 'a', 'x-litellm-model-api-base': 'http://pod-1/v1,http://pod-2/v1' }
     home.script(answer({ ...both, 'x-litellm-model-group': 'm' }), answer({ ...both, 'x-litellm-model-group': 'm' }))
     const affinity = { gateway: 'litellm' as const, session: new Session(freshId()) }
@@ -183,7 +183,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('reports FreeLLMAPI as moved and never as hit: one provider and model may be several accounts', async () => {
+  it('reports `moved` but never `hit` for FreeLLMAPI: one provider and model may be several accounts', async () => {
     const via = (name: string) => answer({ 'x-routed-via': name })
     home.script(...['groq/m', 'groq/m', 'cache', 'groq/m', 'custom/m', 'custom/m', 'cached/m'].map(via))
     const affinity = { gateway: 'freellmapi' as const, session: new Session(freshId()) }
@@ -197,7 +197,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('prefers a reported result to comparing, and remembers the backend only if it compares', async () => {
+  it('prefers the gateway’s own result to a comparison, and then does not remember the backend', async () => {
     const said = (word: string | undefined, backend: string) =>
       answer({
         ...(word !== undefined && { 'x-olla-sticky-session': word }),
@@ -217,7 +217,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
   })
 
   if (integration.followsByHand)
-    it('compares by the key of the last hop if a session is re-pinned during a redirect', async () => {
+    it('compares by the key of the last hop, when the session’s key changes between hops', async () => {
       const [first, second] = [freshId(), freshId()]
       class Moving extends Session {
         override get key(): string {
@@ -233,7 +233,9 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
 })
 
-it('forgets the least recently used pin, and keeps the others', { timeout: 300_000 }, async () => {
+it('forgets the session that was used least recently, and keeps one that was used since', {
+  timeout: 300_000,
+}, async () => {
   const [fetchIntegration] = oneOfEachKind
   if (fetchIntegration === undefined) throw new Error('a integration')
   const [used, unused] = [freshId(), freshId()]

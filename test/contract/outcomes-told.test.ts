@@ -1,4 +1,4 @@
-// Who else is told of an outcome, and what a listener's faults come to.
+// Who else receives an outcome, and what happens when a listener fails.
 
 import diagnostics from 'node:diagnostics_channel'
 import { affinityFetch, type Fetch, type Outcome, runWithSession, Session } from 'llm-affinity'
@@ -22,7 +22,7 @@ afterEach(() => {
 })
 
 describe.each(oneOfEachKind)('$name', (integration) => {
-  it('publishes to the channel what its listener receives', async () => {
+  it('publishes to subscribers the same outcome that its listener receives', async () => {
     home.script(from('a', 'b', 'c'))
     await listening(integration, home.origin, { session: new Session(freshId()) }, async ({ call, outcomes }) => {
       await call()
@@ -35,7 +35,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('publishes once per answer, without a listener and without evidence', async () => {
+  it('publishes one outcome for each answer, even without a listener or evidence', async () => {
     const session = new Session(freshId())
     diagnostics.subscribe('llm-affinity:outcome', subscriber)
     const silent = { session, gateway: 'bifrost' as const, onOutcome: undefined as never }
@@ -47,7 +47,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     expect(session.lastOutcome).toBe(published[1])
   })
 
-  it('passes the unread answer to its listener if it is a fetch', async () => {
+  it('passes the unread response to its listener where the integration is a fetch', async () => {
     const told: unknown[] = []
     const onOutcome = (_: Outcome, response?: Response): void => {
       told.push(response && [response.status, response.bodyUsed, response.headers.get('x-backend')])
@@ -68,7 +68,7 @@ it.each([
     },
   ],
   ['rejects', () => Promise.reject(new Error('not today'))],
-])('a listener that %s is a warning, once, that names no id and no key', async (_what, onOutcome) => {
+])('warns once about a listener that %s, and names no id and no key', async (_what, onOutcome) => {
   const warnings: string[] = []
   const listen = (warning: Error): number => warnings.push(warning.message)
   process.on('warning', listen)
@@ -84,7 +84,7 @@ it.each([
   expect(warnings).toEqual(['llm-affinity: `onOutcome` threw. The call went on'])
 })
 
-it('reports nothing for a redirect to another origin that the user’s own fetch has followed', async () => {
+it('reports no outcome when a user-defined fetch follows a redirect to another origin', async () => {
   const away = await startRecorder()
   const outcomes: Outcome[] = []
   const following: Fetch = (input, init) => fetch(input, { ...init, redirect: 'follow' })
@@ -96,7 +96,7 @@ it('reports nothing for a redirect to another origin that the user’s own fetch
   expect(outcomes.map(({ origin }) => origin)).toEqual([home.origin])
 })
 
-it('reports nothing for a call whose body could not carry the field, and passes it on unchanged', async () => {
+it('reports no outcome for a call whose body cannot carry the field, and passes its init on unchanged', async () => {
   const outcomes: Outcome[] = []
   const inits: unknown[] = []
   const gateway = { ...row, evidence: { backend: 'x-backend' } }
@@ -115,7 +115,7 @@ it('reports nothing for a call whose body could not carry the field, and passes 
   expect(outcomes).toHaveLength(1)
 })
 
-it('reports nothing for a redirect that a fetch has followed without a key, and hides as a browser does', async () => {
+it('reports no outcome when a fetch hides redirects, as a browser’s does, and then follows them without a key', async () => {
   const outcomes: Outcome[] = []
   const hiding: Fetch = async (input, init) => {
     const answer = await fetch(input, init)
@@ -130,5 +130,5 @@ it('reports nothing for a redirect that a fetch has followed without a key, and 
   expect(outcomes).toEqual([])
 })
 
-// No runtime here gives one.
+// None of the runtimes here returns such a response.
 const HIDDEN = { type: 'opaqueredirect', status: 0, headers: new Headers(), body: null } as Response

@@ -1,4 +1,4 @@
-// Headers that no gateway should send. They come from the network, so they must mean nothing, and do nothing.
+// Headers that no gateway should send. They come from the network, so they must be ignored and cause no harm.
 
 import { Session } from 'llm-affinity'
 import { describe, expect, it } from 'vitest'
@@ -17,15 +17,15 @@ const backends: [string, string[]][] = [
   ['absent', []],
   ['empty', ['x-backend:']],
   ['blank', ['x-backend:    ']],
-  ['doubled', ['x-backend: a', 'x-backend: b']],
-  ['doubled with one value', ['x-backend: a', 'X-Backend: a']],
-  ['doubled, once empty', ['x-backend: a', 'x-backend:']],
+  ['sent twice', ['x-backend: a', 'x-backend: b']],
+  ['sent twice with one value', ['x-backend: a', 'X-Backend: a']],
+  ['sent twice, once empty', ['x-backend: a', 'x-backend:']],
   ['a list', ['x-backend: a,b']],
   ['too long', [`x-backend: ${'a'.repeat(257)}`]],
-  ['just under what a client reads', [`x-backend: ${'a'.repeat(15_000)}`]],
+  ['just below the longest header that a client accepts', [`x-backend: ${'a'.repeat(15_000)}`]],
   ['not ASCII, in Latin-1', ['x-backend: caf\xe9']],
   ['not ASCII, in UTF-8', [`x-backend: ${utf8('cafés 後端')}`]],
-  ['of two lines, as Unicode has them', [`x-backend: ${utf8('a\u2028b')}`]],
+  ['of two lines, by a Unicode line separator', [`x-backend: ${utf8('a\u2028b')}`]],
   ['with a tab in it', ['x-backend: a\tb']],
   ['with the byte 0x80 in it', ['x-backend: a\x80']],
 ]
@@ -44,7 +44,7 @@ const words = [
 ]
 
 describe.each(oneOfEachKind)('$name', (integration) => {
-  it.each(backends)('a backend that is %s is none, and what was known before stays known', async (_what, lines) => {
+  it.each(backends)('ignores a backend that is %s, and keeps the one that it knew before', async (_what, lines) => {
     raw.script([SOUND], lines, lines, [SOUND])
     await listening(
       integration,
@@ -60,7 +60,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it('reads a header name in any letter case, in the answer and in the table', async () => {
+  it('matches header names in any letter case, in the answer and in the row', async () => {
     raw.script(['X-BACKEND: a', 'X-Tries: 1'])
     const evidence = { backend: 'X-Backend', retryHeaders: ['x-TRIES'] }
     const gateway = { name: 'shouting', headers: ['X-Session-Id'], evidence }
@@ -79,7 +79,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it.each(['hit', 'miss', 'repin', 'disabled'])('reads the reported result %s', async (word) => {
+  it.each(['hit', 'miss', 'repin', 'disabled'])('reads the outcome value %s', async (word) => {
     home.script(answer({ 'x-olla-sticky-session': word, 'x-olla-endpoint': 'a' }))
     await listening(
       integration,
@@ -92,7 +92,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it.each(words)('does not know the word %j, and compares nothing in its place', async (word) => {
+  it.each(words)('ignores the outcome value %j, and does not compare backends instead', async (word) => {
     raw.script([`x-olla-sticky-session: ${word}`, 'x-olla-endpoint: a', 'x-olla-sticky-key-source: x,y'])
     await listening(
       integration,
@@ -108,7 +108,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it('does not use an answer that echoes another key as evidence, and learns nothing from it', async () => {
+  it('does not count an answer that echoes another key as evidence, and learns nothing from it', async () => {
     const session = new Session(freshId())
     const echo = (key: string) => ['x-echo: b', `x-key: ${key}`]
     raw.script(echo(session.key), echo('another-session'), echo(`${session.key}, ${session.key}`), echo(session.key), [
@@ -122,7 +122,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     })
   })
 
-  it('ignores attempts that are not numbers', async () => {
+  it('reports no attempt where the count of retries is not a number', async () => {
     const counts = ['x', '-1', '1.5', '1e3', '12345', '1, 1', '']
     raw.script(...counts.map((count) => [`x-fallback-attempts: ${count}`]), ['x-fallback-attempts: 9999'])
     await listening(
@@ -136,7 +136,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it('ignores attempts if one of several counts is not a number', async () => {
+  it('reports no attempt where one of several counts is not a number', async () => {
     const evidence = { retryHeaders: ['x-retries', 'x-fallbacks'] }
     const gateway = { name: 'counting', headers: ['x-session-id'], evidence }
     raw.script(
@@ -156,7 +156,7 @@ describe.each(oneOfEachKind)('$name', (integration) => {
     )
   })
 
-  it('compares the part of a header that the gateway names, and no part of a doubled header', async () => {
+  it('compares the part of a header that `backendPattern` matches, and nothing of a header that is sent twice', async () => {
     const trace = (text: string) => [`x-cpa-trace-id: ${text}`]
     raw.script(
       trace('171-3-abc'),

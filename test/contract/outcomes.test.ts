@@ -9,12 +9,12 @@ import { keysAt } from '../support/wire.ts'
 const home = await recorder()
 const foreign = await recorder()
 
-// Where a redirect must lead for the next request to be answered by what stands in the script.
+// The location of a redirect whose next request is answered by the script.
 const back = (): string => `${home.origin}/back`
 const hit = { 'x-olla-sticky-session': 'hit', 'x-olla-endpoint': 'gpu-1', 'x-olla-sticky-key-source': 'header' }
 
 describe.each(integrations)('$name', (integration) => {
-  it('reports an answer once, before the caller receives it, with its evidence', async () => {
+  it('reports an answer’s outcome once, before the caller receives the answer', async () => {
     const session = new Session(freshId())
     home.script(answer({ ...hit, 'x-olla-session-id': session.key }))
     await listening(integration, home.origin, { gateway: 'olla' }, async ({ call, outcomes }) => {
@@ -36,7 +36,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(home.requests).toHaveLength(1)
   })
 
-  it('counts the attempts of the gateway itself', async () => {
+  it('counts the gateway’s own attempts', async () => {
     const tries = { 'x-litellm-attempted-retries': '2', 'x-litellm-attempted-fallbacks': '1' }
     home.script(answer(tries), answer({ 'x-litellm-attempted-retries': '0' }), answer({}))
     await listening(integration, home.origin, { gateway: 'litellm' }, async ({ call, outcomes }) => {
@@ -45,7 +45,7 @@ describe.each(integrations)('$name', (integration) => {
     })
   })
 
-  it('counts the attempt of an error among the failures, and that of a success after them', async () => {
+  it('counts an error as one of the failed attempts, and a success as one more attempt', async () => {
     const tries = (count: string, status: number) => answer({ 'x-fallback-attempts': count }, status)
     home.script(tries('3', 404), tries('3', 200), tries('0', 200), tries('0', 400), answer({}, 404))
     await listening(integration, home.origin, { gateway: 'freellmapi' }, async ({ call, outcomes }) => {
@@ -54,7 +54,7 @@ describe.each(integrations)('$name', (integration) => {
     })
   })
 
-  it('reports failed calls too', async () => {
+  it('reports the outcome of a failure too', async () => {
     home.script(answer({ 'x-backend': 'a' }, 404))
     await listening(integration, home.origin, {}, async ({ call, outcomes }) => {
       await runWithSession(freshId(), call)
@@ -62,7 +62,7 @@ describe.each(integrations)('$name', (integration) => {
     })
   })
 
-  it('reports nothing for calls that were not stamped', async () => {
+  it('reports no outcome for calls that were not stamped', async () => {
     home.script(from('a', 'a', 'a'))
     const session = new Session(freshId())
     await listening(integration, home.origin, {}, async ({ call, outcomes }) => {
@@ -75,7 +75,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(session.lastOutcome).toBeUndefined()
   })
 
-  it('reports nothing for calls to other origins', async () => {
+  it('reports no outcome for calls to other origins', async () => {
     home.script(from('a'))
     await listening(integration, home.origin, { origins: foreign.origin }, async ({ call, outcomes }) => {
       await runWithSession(freshId(), call)
@@ -84,7 +84,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(home.requests).toHaveLength(1)
   })
 
-  it('reports a side call as its lane if it must carry a key', async () => {
+  it('reports a side call under its lane, where the gateway requires a key', async () => {
     const session = new Session(freshId())
     home.script(answer({ 'x-b': 'a' }))
     const gateway = { name: 'strict', headers: ['x-needed'], requiresKey: true, evidence: { backend: 'x-b' } }
@@ -107,7 +107,7 @@ describe.each(integrations)('$name', (integration) => {
       await call()
       expect(session.lastOutcome).toMatchObject({ result: 'unknown' })
       expect(session.lastOutcome).not.toHaveProperty('backend')
-      // Nothing that a copy or a serialiser would take along.
+      // The outcome is not in a property that a copy or a serialiser would include.
       expect(Reflect.ownKeys({ ...session })).toEqual(Reflect.ownKeys({ ...new Session(freshId()) }))
     })
     await listening(integration, home.origin, { ...bare, session: silent, gateway: 'bifrost' }, ({ call }) => call())
@@ -122,10 +122,10 @@ describe.each(integrations)('$name', (integration) => {
   })
 
   it.each<[string, Evidence, object]>([
-    ['a word', { outcome: 'X-Word', outcomeValues: { yes: 'hit' } }, { result: 'hit' }],
+    ['an outcome value', { outcome: 'X-Word', outcomeValues: { yes: 'hit' } }, { result: 'hit' }],
     ['a backend', { backend: 'X-Who' }, { result: 'unknown', backend: 'a' }],
   ])(
-    'keeps it also where all that comes is %s, in whatever letter case the row names it',
+    'keeps the last outcome where the only evidence is %s, in any letter case of the row',
     async (_what, evidence, said) => {
       const session = new Session(freshId())
       home.script(answer({ 'x-word': 'yes', 'x-who': 'a' }))
@@ -148,7 +148,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(new Set(scopes.slice(sessions.length))).toEqual(new Set(sessions))
   })
 
-  it('continues whatever its listener does', async () => {
+  it('completes the call when its listener throws, rejects or never settles', async () => {
     const session = new Session(freshId())
     let calls = 0
     const faults = [
@@ -169,8 +169,8 @@ describe.each(integrations)('$name', (integration) => {
     expect(session.lastOutcome).toMatchObject({ status: 200 })
   })
 
-  it('leaves a stream as it is', async () => {
-    // What OpenAI's reader and Anthropic's both take for an event of theirs.
+  it('does not change a stream', async () => {
+    // An event that both OpenAI's reader and Anthropic's accept.
     const delta = { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'ä €' }, choices: [] }
     const events = `event: content_block_delta\ndata: ${JSON.stringify(delta)}\n\n`.repeat(40)
     const step = { status: 200, headers: { 'content-type': 'text/event-stream', 'x-backend': 'a' }, body: events }
@@ -193,7 +193,7 @@ describe.each(integrations)('$name', (integration) => {
 
   if (integration.retries)
     it(
-      integration.seesAttempts ? 'tells of every attempt' : 'tells of the last attempt, which alone comes by',
+      integration.seesAttempts ? 'reports every attempt' : 'reports the last attempt, the only one that it sees',
       async () => {
         const session = new Session(freshId())
         home.script(
@@ -202,7 +202,7 @@ describe.each(integrations)('$name', (integration) => {
           answer({ 'x-olla-sticky-session': 'repin', 'retry-after': '0' }, 429),
           answer({ 'x-olla-sticky-session': 'hit' }),
         )
-        // Two attempts after the first are what some SDKs make.
+        // Some SDKs make two attempts after the first.
         const one = { gateway: 'olla' as const, session }
         await listening(integration, home.origin, one, async ({ call, outcomes }) => {
           while (home.requests.length < 4) await call()
@@ -215,7 +215,7 @@ describe.each(integrations)('$name', (integration) => {
     )
 
   if (!integration.redirects)
-    it('reports nothing for a redirect that is not followed', async () => {
+    it('reports no outcome for a redirect that is not followed', async () => {
       home.script(answer({ 'x-backend': 'a', location: '/back' }, 307))
       await listening(integration, home.origin, {}, async ({ call, outcomes }) => {
         await runWithSession(freshId(), call)
@@ -225,7 +225,7 @@ describe.each(integrations)('$name', (integration) => {
     })
 
   if (integration.redirects) {
-    it.each([301, 302, 303, 307, 308])('tells of the answer behind a %d, and not of the redirect', async (status) => {
+    it.each([301, 302, 303, 307, 308])('reports the answer after a %d, and not the redirect', async (status) => {
       home.script(answer({ 'x-backend': 'a', location: back() }, status), from('b'))
       await listening(integration, home.origin, {}, async ({ call, outcomes }) => {
         await runWithSession(freshId(), call)
@@ -234,7 +234,7 @@ describe.each(integrations)('$name', (integration) => {
       expect(home.requests).toHaveLength(2)
     })
 
-    it('reports nothing for an answer from another origin', async () => {
+    it('reports no outcome for an answer from another origin', async () => {
       const session = new Session(freshId())
       home.script(redirectTo(`${foreign.origin}/away`))
       foreign.script(from('stranger'))
@@ -247,19 +247,22 @@ describe.each(integrations)('$name', (integration) => {
     })
 
     it.each([
-      ['at once', 0],
-      ['by way of home', 1],
-    ])('reports an answer from home behind a foreign origin, gone to %s: it was stamped again', async (_how, hops) => {
-      const session = new Session(freshId())
-      home.script(Array.from({ length: hops }, () => redirectTo('/on')))
-      home.script(redirectTo(`${foreign.origin}/away`), from('a'))
-      foreign.script(redirectTo(back()))
-      await listening(integration, home.origin, { session }, async ({ call, outcomes }) => {
-        await call()
-        expect(outcomes).toMatchObject([{ backend: 'a', origin: home.origin }])
-      })
-      expect(home.requests.map(({ path }) => path).at(-1)).toBe('/back')
-      expect(keysAt(foreign)).toEqual([undefined])
-    })
+      ['directly', 0],
+      ['after a redirect at the first origin', 1],
+    ])(
+      'reports an answer of the first origin behind a foreign one, reached %s: that request was stamped again',
+      async (_how, hops) => {
+        const session = new Session(freshId())
+        home.script(Array.from({ length: hops }, () => redirectTo('/on')))
+        home.script(redirectTo(`${foreign.origin}/away`), from('a'))
+        foreign.script(redirectTo(back()))
+        await listening(integration, home.origin, { session }, async ({ call, outcomes }) => {
+          await call()
+          expect(outcomes).toMatchObject([{ backend: 'a', origin: home.origin }])
+        })
+        expect(home.requests.map(({ path }) => path).at(-1)).toBe('/back')
+        expect(keysAt(foreign)).toEqual([undefined])
+      },
+    )
   }
 })

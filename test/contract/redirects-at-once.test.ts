@@ -17,7 +17,7 @@ describe.each(integrations.filter((integration) => integration.redirects))('$nam
     home.script(Array.from({ length: COUNT }, () => redirectTo(`${foreign.origin}/away`)))
     const connection = integration.connect(home.origin, {})
     const calls = Array.from({ length: COUNT }, () => runWithSession('conversation-42', () => connection.call()))
-    // What stands at the end is no answer that an SDK understands.
+    // The final answer is not one that an SDK can parse.
     await Promise.allSettled(calls)
     await connection.close()
     expect(new Set(keysAt(home))).toEqual(new Set(['conversation-42']))
@@ -29,7 +29,7 @@ describe.each(integrations.filter((integration) => integration.redirects))('$nam
 it.each<[string, typeof undici8]>([
   ['8', undici8],
   ['7', undici7 as unknown as typeof undici8],
-])('stamps calls and hops to an origin that is named too: undici %s under its fetch', async (_version, u) => {
+])('stamps calls and hops to a second named origin: undici %s under its fetch', async (_version, u) => {
   const dispatcher = new u.Agent().compose(affinityInterceptor({ origins: [home.origin, foreign.origin] }))
   const session = new Session('conversation-42')
   const call = (url: string) => session.run(() => u.fetch(url, { dispatcher }))

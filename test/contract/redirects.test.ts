@@ -12,7 +12,7 @@ const foreign = await recorder()
 
 async function called(connection: Connection): Promise<void> {
   try {
-    // What stands at a redirect's end need not be an answer that an SDK understands.
+    // The final answer may be one that an SDK cannot parse.
     await runWithSession('conversation-42', () => connection.call()).catch(() => {})
   } finally {
     await connection.close()
@@ -25,7 +25,7 @@ function shape(request: RecordedRequest): unknown {
     method: request.method,
     path: request.path,
     body: request.text(),
-    // Not the order: fetch sorts what it sends from a Headers.
+    // The order is not compared: fetch sorts the entries of a Headers.
     headers: headers.filter(([name = '']) => !NAMES.includes(name)).toSorted(),
   }
 }
@@ -39,14 +39,14 @@ describe.each(integrations.filter((integration) => integration.redirects))('$nam
       expect(keysAt(home)).toEqual(['conversation-42', 'conversation-42'])
     })
 
-    it('to another origin does not take the key along', async () => {
+    it('to another origin carries none of our headers', async () => {
       home.script({ status, headers: { location: `${foreign.origin}/elsewhere` } })
       await called(integration.connect(home.origin, {}))
       expect(keysAt(home)).toEqual(['conversation-42'])
       expect(keysAt(foreign)).toEqual([undefined])
     })
 
-    it('to another origin that is named too is stamped again', async () => {
+    it('to a second named origin is stamped again', async () => {
       home.script({ status, headers: { location: `${foreign.origin}/elsewhere` } })
       await called(integration.connect(home.origin, { origins: [home.origin, foreign.origin] }))
       expect(keysAt(home)).toEqual(['conversation-42'])
@@ -68,7 +68,7 @@ describe.each(integrations.filter((integration) => integration.redirects))('$nam
     })
   })
 
-  it('is stamped at each hop to an origin that is named, and at no other', async () => {
+  it('stamps each hop to a named origin, and no other hop', async () => {
     foreign.script(
       { status: 307, headers: { location: '/on' } },
       { status: 307, headers: { location: `${home.origin}/back` } },
@@ -81,9 +81,9 @@ describe.each(integrations.filter((integration) => integration.redirects))('$nam
     expect(keysAt(home)).toEqual(['conversation-42', 'conversation-42'])
   })
 
-  it('is followed as often as by the bare stack', async () => {
+  it('follows as many redirects as the bare stack', async () => {
     const loop = (): void =>
-      // More than all retries of all attempts can follow.
+      // More than all retries together can follow.
       home.script(...Array.from({ length: 1000 }, (_, i) => ({ status: 307, headers: { location: `/${i}` } })))
     loop()
     const bare = integration.connect(home.origin, null)

@@ -15,26 +15,26 @@ async function connected(connection: Connection, use: () => Promise<unknown>): P
 }
 
 describe.each(integrations)('$name', (integration) => {
-  it('stamps every name of the gateway with the key of the session in scope', async () => {
+  it('writes the key of the session in scope into every header of the gateway', async () => {
     const client = integration.connect(server.origin, {})
     await connected(client, () => runWithSession('conversation-42', () => client.call()))
     expect(keysAt(server)).toEqual(['conversation-42'])
   })
 
-  it('stamps the headers that the named gateway reads, and no others', async () => {
+  it('writes only the headers that the named gateway reads', async () => {
     const client = integration.connect(server.origin, { gateway: 'olla' })
     await connected(client, () => runWithSession('conversation-42', () => client.call()))
     expect(server.requests[0]?.header('x-olla-session-id')).toBe('conversation-42')
     expect(keysAt(server)).toEqual([undefined])
   })
 
-  it('adds nothing without a session', async () => {
+  it('does not stamp a call outside of any session', async () => {
     const client = integration.connect(server.origin, {})
     await connected(client, () => client.call())
     expect(keysAt(server)).toEqual([undefined])
   })
 
-  it('sends byte for byte what the bare stack sends, but for the names of the gateway', async () => {
+  it('sends byte for byte what the bare stack sends, except for the gateway’s headers', async () => {
     const bare = integration.connect(server.origin, null)
     await connected(bare, () => bare.call())
     const client = integration.connect(server.origin, {})
@@ -52,12 +52,12 @@ describe.each(integrations)('$name', (integration) => {
     expect(silent.rawHeaders).toEqual(expected.rawHeaders)
     const rest = stamped.rawHeaders.filter(([name]) => !NAMES.includes(name.toLowerCase()))
     expect(stamped.rawHeaders).toHaveLength(expected.rawHeaders.length + NAMES.length)
-    // fetch sorts what it sends from a Headers, so only the set is promised.
+    // fetch sorts the entries of a Headers, so the order may differ.
     expect(rest.toSorted()).toEqual(expected.rawHeaders.toSorted())
   })
 
   it.each([['x-session-id'], ['X-Session-Id'], ['X-SESSION-ID'], ['x-litellm-session-id'], ['X-LiteLLM-Session-Id']])(
-    'adds nothing where the caller has set %s in the call',
+    'adds nothing when the caller sets %s in the call',
     async (name) => {
       const client = integration.connect(server.origin, {})
       await connected(client, () =>
@@ -71,15 +71,15 @@ describe.each(integrations)('$name', (integration) => {
   )
 
   if (integration.defaults)
-    it('adds nothing if the caller has set a default header', async () => {
+    it('adds nothing when the caller sets a default header', async () => {
       const client = integration.defaults?.(server.origin, { 'X-Session-Id': 'mine' })
-      if (client === undefined) throw new Error('a integration with defaults')
+      if (client === undefined) throw new Error('expected an integration with defaults')
       await connected(client, () => runWithSession('conversation-42', () => client.call()))
       expect(server.requests[0]?.header('x-session-id')).toBe('mine')
       expect(server.requests[0]?.header('x-litellm-session-id')).toBeUndefined()
     })
 
-  it('uses the bound session rather than the current one', async () => {
+  it('prefers a bound session to the one in scope', async () => {
     const client = integration.connect(server.origin, { session: new Session('bound-session') })
     await connected(client, async () => {
       await client.call()
@@ -88,7 +88,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(keysAt(server)).toEqual(['bound-session', 'bound-session'])
   })
 
-  it('uses the innermost of nested scopes, and the outer one again afterwards', async () => {
+  it('uses the innermost of nested scopes, and the outer one again after it', async () => {
     const client = integration.connect(server.origin, {})
     await connected(client, () =>
       runWithSession('outer-session', async () => {
@@ -100,7 +100,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(keysAt(server)).toEqual(['outer-session', 'inner-session', 'outer-session'])
   })
 
-  it('stamps nothing inside runWithoutSession, with a bound session or without', async () => {
+  it('pins nothing inside runWithoutSession, bound or not', async () => {
     const client = integration.connect(server.origin, {})
     await connected(client, () => runWithSession('conversation-42', () => runWithoutSession(() => client.call())))
     const bound = integration.connect(server.origin, { session: new Session('bound-session') })
@@ -108,7 +108,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(keysAt(server)).toEqual([undefined, undefined])
   })
 
-  it('gives a side call a lane of its own if the gateway rejects calls without a key', async () => {
+  it('gives a side call a lane of its own where the gateway requires a key', async () => {
     const session = new Session('conversation-42')
     const client = integration.connect(server.origin, {
       gateway: { name: 'strict', headers: ['x-needed'], requiresKey: true },
@@ -127,7 +127,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(none).toBeUndefined()
   })
 
-  it('stamps lanes, children and forks with keys of their own, and a fork of the cache with the same', async () => {
+  it('stamps lanes, children and forks with their own keys, and a fork that shares the cache with the session’s', async () => {
     const session = new Session('conversation-42')
     const client = integration.connect(server.origin, {})
     const speakers = [session, session.lane('titles'), session.child('search'), session.child(), session.fork()]
@@ -154,7 +154,7 @@ describe.each(integrations)('$name', (integration) => {
     expect(after).not.toBe(before)
   })
 
-  it('hashes an id that is not a valid key, and does not stamp an empty one', async () => {
+  it('hashes an id that is not safe on the wire, and sends no key for an empty one', async () => {
     const client = integration.connect(server.origin, {})
     await connected(client, async () => {
       await runWithSession('a “quoted”\r\nid', () => client.call())
@@ -165,14 +165,14 @@ describe.each(integrations)('$name', (integration) => {
     expect(empty).toBeUndefined()
   })
 
-  it('does not stamp requests to origins that are not named', async () => {
+  it('does not stamp calls to origins that are not named', async () => {
     const client = integration.connect(server.origin, { origins: 'http://127.0.0.1:9' })
     await connected(client, () => runWithSession('conversation-42', () => client.call()))
     expect(keysAt(server)).toEqual([undefined])
   })
 
   if (integration.retries)
-    it('carries the session on every attempt', async () => {
+    it('stamps every attempt', async () => {
       const client = integration.connect(server.origin, {})
       await connected(client, async () => {
         server.script({ status: 500 }, { status: 429, headers: { 'retry-after': '0' } })
@@ -190,7 +190,7 @@ describe.each(integrations)('$name', (integration) => {
     })
 
   if (integration.retries)
-    it('sends no key on any attempt without a session, on a socket that a session opened', async () => {
+    it('does not stamp attempts outside of any session, on a socket that a session opened', async () => {
       const client = integration.connect(server.origin, {})
       await connected(client, async () => {
         await runWithSession('conversation-42', () => client.call())

@@ -1,4 +1,4 @@
-// How the servers answer: a redirect or a chain of them, and what is at its end.
+// How the servers answer: with a redirect or a chain of them, and with the final answer.
 
 import { gzipSync } from 'node:zlib'
 import type { Step } from './servers.ts'
@@ -40,7 +40,7 @@ export const finals = {
 
 const utf8 = (text: string): string => Buffer.from(text).toString('latin1')
 
-/** Where a redirect leads, in one hop or several. An empty list is no redirect. */
+/** Where a redirect leads, in one hop or several. An empty list means no redirect. */
 export const routes: Readonly<Record<string, (at: Places) => readonly string[]>> = {
   none: () => [],
   same: ({ id }) => [`/${id}/next/chat/completions`],

@@ -1,4 +1,4 @@
-// The arguments of a call, made of the names of its values: what holds the members, and what is called.
+// Makes the arguments of a call from the names of its values: the object that holds the members, and the input.
 
 import { members } from './members.ts'
 import { ABSENT, type Kit } from './values.ts'
@@ -31,7 +31,7 @@ const empty =
   () =>
     of
 
-/** What the members are in. */
+/** The object that holds the members of the init. */
 export const inits: Readonly<Record<string, (of: Members, kit: Kit) => unknown>> = {
   plain: (of) => of,
   'without a prototype': (of) => Object.assign(Object.create(null), of),
@@ -76,7 +76,7 @@ export const inits: Readonly<Record<string, (of: Members, kit: Kit) => unknown>>
 
 const at = ({ home, id }: Kit): string => `${home}/${id}/v1/chat/completions`
 
-/** What is called, and with how much of the init. */
+/** The arguments: the input, and the init or nothing. */
 export const inputs: Readonly<Record<string, (kit: Kit, init: unknown) => unknown[]>> = {
   string: (kit, init) => [at(kit), init],
   'string alone': (kit) => [at(kit)],
@@ -124,7 +124,7 @@ export const inputs: Readonly<Record<string, (kit: Kit, init: unknown) => unknow
   'third argument': (kit, init) => [at(kit), init, 'more'],
 }
 
-/** @throws What the maker's Request throws, where the init is none that it takes. */
+/** @throws The error of the maker's Request, where that does not accept the init. */
 export function argumentsOf(recipe: Recipe, kit: Kit): unknown[] {
   const given: Members = {}
   for (const [name, values] of Object.entries(members)) {

@@ -1,4 +1,4 @@
-// A call of ours beside a bare one.
+// Compares a call through affinityFetch with a bare one.
 
 import { isDeepStrictEqual } from 'node:util'
 import { type AffinityOptions, affinityFetch, type Fetch, runWithSession } from 'llm-affinity'
@@ -14,7 +14,7 @@ const KEY = 'conversation-42'
 type Options = AffinityOptions
 const BODY = { field: 'prompt_cache_key', paths: ['/chat/completions'] }
 
-/** How ours is set up. */
+/** The options of affinityFetch. */
 export const setups: Readonly<Record<string, (places: Places) => Options>> = {
   bare: () => ({}),
   onOutcome: () => ({ onOutcome: () => {} }),
@@ -32,16 +32,16 @@ export interface Difference {
 
 export interface Compared {
   readonly differences: readonly Difference[]
-  /** Whether ours hangs where the bare fetch does not. */
+  /** Whether affinityFetch hangs where the bare fetch does not. */
   readonly hangs: boolean
-  /** Requests of ours that carried a key. */
+  /** How many requests through affinityFetch carried a key. */
   readonly stamped: number
 }
 
-/** What is done around each call. */
+/** Wraps each call. */
 export type Around = (send: AnyFetch) => AnyFetch
 
-/** @returns Undefined where the recipe makes no call. */
+/** @returns Undefined if the recipe makes no call. */
 export async function compare(
   maker: Maker,
   recipe: Recipe,
@@ -74,7 +74,7 @@ const carries = (request: Arrived): boolean => JSON.stringify(request).includes(
 
 type Facets = Seen['facets']
 
-/** Whether there was an answer at all comes first. */
+/** Compares first whether there was an answer at all. */
 function differencesOf(bare: Facets, ours: Facets): Difference[] {
   const kindOf = ({ error, hangs, status }: Facets): unknown => ({ error, hangs, status })
   const isAnswer = (facets: Facets): boolean => facets.error === undefined && facets.hangs === undefined
@@ -84,7 +84,7 @@ function differencesOf(bare: Facets, ours: Facets): Difference[] {
     .filter((each) => !isDeepStrictEqual(each.bare, each.ours))
 }
 
-/** Facet by facet, so that one that is known to differ hides no other. */
+/** Compares each facet separately, so that a known difference does not hide another one. */
 function facetsOf({ facets, arrived }: Seen, { isUnordered }: Maker): Facets {
   const [first, ...hops] = isUnordered
     ? arrived.map((each) => ({ ...each, headers: each.headers.toSorted(([a], [b]) => (a < b ? -1 : 1)) }))
@@ -103,7 +103,7 @@ const opening = ({ at, line, body }: Arrived): object => ({ at, line, body })
 
 const FIELD = new RegExp(`"prompt_cache_key":"${KEY}",?`)
 
-/** A request without what was added to it. */
+/** A request without what affinityFetch added to it. */
 function without({ headers, body, ...rest }: Arrived): Arrived {
   const text = body?.replace(FIELD, '')
   const added = (body?.length ?? 0) - (text?.length ?? 0)

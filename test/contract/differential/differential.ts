@@ -1,5 +1,5 @@
-// The tests that play generated calls. A failure prints each distinct fault once, as the fewest unusual values that show
-// it; CASE='{"route":"same"}' plays that one alone, and SEED another walk.
+// The tests that play generated calls. A failure prints each distinct fault once, as the fewest unusual values that
+// reproduce it. CASE='{"route":"same"}' plays only that case, and SEED selects other calls.
 
 import { describe, expect, it } from 'vitest'
 import type { Recipe } from './arguments.ts'
@@ -12,15 +12,15 @@ const { CASE, SEED = '42' } = process.env
 
 interface Options {
   readonly calls: number
-  /** Default: the one of this name. */
+  /** Default: the maker of this name. */
   readonly maker?: Maker
-  /** Whether to call the servers by names that the test's dispatcher looks up. */
+  /** Whether to call the servers by host names, which the test's dispatcher resolves. */
   readonly names?: boolean
   readonly around?: Around
-  /** What is special about these calls. */
+  /** What distinguishes these calls. */
   readonly title?: string
   readonly atOnce?: number
-  /** The least share of calls that must be stamped. Most of a recipe can be: where nothing is, nothing is tested. */
+  /** The minimum share of calls that must be stamped: a call that is not stamped tests little. */
   readonly stamped?: number
 }
 

@@ -16,7 +16,7 @@ const upload = (send: Fetch): Promise<unknown> =>
   )
 
 describe('uploads of openai', () => {
-  it('are rejected if the fetch below cannot send them, as by that fetch alone', async () => {
+  it('fail where the fetch below cannot send them, as with that fetch alone', async () => {
     const message = /does not support file uploads/
     await expect(upload(nodeFetch2)).rejects.toThrow(message)
     await expect(upload(affinityFetch({ fetch: nodeFetch2 }))).rejects.toThrow(message)
@@ -31,7 +31,7 @@ describe('uploads of openai', () => {
   })
 })
 
-describe('the properties of a fetch are those of the wrapped fetch', () => {
+describe('affinityFetch has the members of the fetch below', () => {
   const mark = Symbol('mark')
   const named = Object.assign(async (_input: unknown, _init?: unknown, _more?: unknown) => new Response(), {
     Response,
@@ -48,12 +48,12 @@ describe('the properties of a fetch are those of the wrapped fetch', () => {
     expect(Reflect.get(ours, member)).toBe(Reflect.get(named, member))
   })
 
-  it('a getter is not read before it is asked for', () => {
+  it('reads a getter only on access', () => {
     expect(reads).toBe(0)
     expect(Reflect.get(ours, 'lazy')).toBe(1)
   })
 
-  it("the platform's name and length, where no fetch was given", () => {
+  it("has the platform's name and length, where no fetch is given", () => {
     const { name, length } = affinityFetch()
     expect({ name, length }).toEqual({ name: fetch.name, length: fetch.length })
   })

@@ -30,7 +30,7 @@ describe.each([
   ['7', undici7 as unknown as typeof undici8],
 ])('undici %s', (_version, { Agent, interceptors, request }) => {
   describe.each(Object.entries(orders))('with its cache %s', (_order, compose) => {
-    it.each(shapes)('takes headers as %s, with the key added', async (_shape, headers) => {
+    it.each(shapes)('accepts headers as %s, and adds the key', async (_shape, headers) => {
       const ours = affinityInterceptor({ origins: home.origin })
       const dispatcher = new Agent().compose(...compose(interceptors.cache(), ours))
       const call = async (): Promise<number> => {

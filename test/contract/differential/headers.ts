@@ -1,4 +1,4 @@
-// The headers of an init, each by a name that a failure is reported with. The first is the usual one.
+// The headers of an init, by the names that a failure report uses. The first is the usual value.
 
 import { ABSENT, type Values } from './values.ts'
 

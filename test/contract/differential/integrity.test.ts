@@ -17,7 +17,7 @@ describe.each(ours)('a call with integrity, over %s', (_name, send) => {
   const call = (integrity: string): Promise<string> =>
     runWithSession('conversation-42', async () => (await send(`${home.origin}/r`, { integrity })).text())
 
-  it.each([[[]], [['/x']], [['/x', '/y']]])('is answered through the redirects %j', async (locations) => {
+  it.each([[[]], [['/x']], [['/x', '/y']]])('succeeds through the redirects %j', async (locations) => {
     home.script(...locations.map((location) => ({ status: 302, headers: { location }, body: 'Found' })), {
       status: 200,
       body: BODY,
@@ -25,7 +25,7 @@ describe.each(ours)('a call with integrity, over %s', (_name, send) => {
     expect(await call(digest(BODY))).toBe(BODY)
   })
 
-  it('fails if the digest does not match the answer', async () => {
+  it('fails where the answer does not match the digest', async () => {
     home.script({ status: 302, headers: { location: '/x' } }, { status: 200, body: BODY })
     await expect(call(digest('other'))).rejects.toMatchObject({
       name: 'TypeError',

@@ -5,7 +5,7 @@ import { keysAt } from '../../support/wire.ts'
 
 const home = await recorder()
 
-// A logger that reads what it has kept later, or never.
+// A logger that reads the clones that it keeps later, or never.
 const kept: Response[] = []
 const logging: Fetch = async (...args) => {
   const response = await fetch(...args)
@@ -24,7 +24,7 @@ it.each([
   ['without a listener', {}],
   ['with a listener', { onOutcome: () => {} }],
 ])(
-  'a redirect is answered where the fetch below keeps a clone of each response: %s',
+  'follows a redirect where the fetch below keeps a clone of each response: %s',
   { timeout: 10_000 },
   async (_name, options) => {
     home.script({ status: 307, headers: { location: '/v1/chat/completions' }, body: 'Temporary Redirect' })

@@ -1,23 +1,23 @@
-// Where ours may differ from the bare fetch, and why. As short as it can be.
+// Where affinityFetch may differ from the bare fetch, and why. Keep this list as short as possible.
 
 import type { Recipe } from './arguments.ts'
 import type { Maker } from './makers.ts'
 
 interface Known {
   readonly why: string
-  /** What may differ. */
+  /** The facets that may differ. */
   readonly facets: readonly string[]
   applies(maker: Maker, recipe: Recipe): boolean
 }
 
-// Node's own fetch follows redirects itself. It would take a body along unchanged, so that a body field is not left to it.
+// Node's own fetch follows redirects itself, except with a body field: it would resend the body unchanged.
 function isByHand({ isPlatform }: Maker, { route, setup = '' }: Recipe): boolean {
   return route !== 'none' && (!isPlatform || setup.startsWith('a body field'))
 }
 
 const RESULT = 'status statusText url redirected type ok headers body bodyUsed made'.split(' ')
 
-// Where a Location is odd, and where the number of redirects matters.
+// Routes with an odd Location, and routes on which the number of redirects matters.
 const ODD = [
   ...['UTF-8', 'Latin-1', 'a bad URL', 'a bad port', 'ftp', 'data', 'blank', 'script', 'twenty', 'endless', 'three'],
   ...['userinfo here', 'userinfo away', 'empty', 'a fragment', 'a fragment alone', 'a fragment, then none'],
@@ -28,37 +28,37 @@ const ABROAD = ['away', 'same, then away', 'away and back', 'away, then on there
 
 const KNOWN: readonly Known[] = [
   {
-    why: 'each hop that is followed by hand is a fetch of its own to the performance timeline',
+    why: 'the performance timeline lists each hop that is followed by hand as a separate fetch',
     facets: ['timing'],
     applies: isByHand,
   },
   {
-    why: 'the answer at the end of a redirect has `redirected` as a property of its own: nothing else can set it',
+    why: 'the answer after a redirect has `redirected` as an own property: there is no other way to set it',
     facets: ['own'],
     applies: isByHand,
   },
   {
-    why: 'what is wrong with a redirect is a TypeError "fetch failed" as on the platform, but its cause is in our words',
+    why: 'a bad redirect is a TypeError "fetch failed" as on the platform, but its cause has our message',
     facets: ['cause'],
     applies: isByHand,
   },
   {
-    why: 'a URL with credentials is refused by the fetch that a hop is made with, in its own words',
+    why: 'a URL with credentials is rejected by the fetch that makes the hop, with its own message',
     facets: ['error'],
     applies: (maker, recipe) => isByHand(maker, recipe) && recipe.route === 'userinfo here',
   },
   {
-    why: 'a hop to another origin is a call of its own to the fetch below, which calls its answer "basic" and not "cors"',
+    why: 'a hop to another origin is a separate call to the fetch below, which makes its answer "basic" and not "cors"',
     facets: ['type'],
     applies: (maker, recipe) => isByHand(maker, recipe) && ABROAD.includes(recipe.route ?? ''),
   },
   {
-    why: 'a clone is made by the fetch below, to which its answer was not redirected',
+    why: 'a clone is made by the fetch below, for which the answer was not redirected',
     facets: ['cloneRedirected'],
     applies: isByHand,
   },
   {
-    why: 'what is given up while it is being sent may have arrived or not, with nothing of ours',
+    why: 'a request that is aborted while it is being sent may arrive or not, with the bare fetch too',
     facets: ['first', 'firstHeaders', 'closed', 'timing'],
     applies: (_maker, { signal, headers, body }) =>
       signal === 'a tick after the call' || (headers === 'content-length' && body !== 'JSON'),
@@ -69,29 +69,29 @@ const KNOWN: readonly Known[] = [
     applies: (maker, recipe) => isByHand(maker, recipe) && recipe.hopBody !== 'none',
   },
   {
-    why: 'node-fetch and @whatwg-node/fetch keep and drop other headers on a redirect than the standard, which ours follows',
+    why: 'node-fetch and @whatwg-node/fetch keep and drop other headers on a redirect than the standard, which we follow',
     facets: ['hopHeaders', 'error', 'closed'],
     applies: (maker, recipe) => maker.isOwnWay === true && isByHand(maker, recipe),
   },
   {
-    why: '@whatwg-node/fetch writes into the headers that it is given, so that frozen ones fail; ours gives it a copy',
+    why: '@whatwg-node/fetch writes into the headers that it receives, so frozen ones fail; we pass it a copy',
     facets: ['outcome', 'error', 'cause', 'first', 'firstHeaders', 'hops', 'hopHeaders', 'closed'],
     applies: ({ isUnordered }, { headers }) => isUnordered === true && headers === 'frozen',
   },
   {
-    why: 'a copy of the Headers of @whatwg-node/fetch has names in lower case: nothing can read others from them',
+    why: 'a copy of a Headers of @whatwg-node/fetch has lower-case names: the original case cannot be read',
     facets: ['firstHeaders'],
     applies: ({ isUnordered }, { headers, init }) =>
       isUnordered === true && (headers === "the maker's Headers" || init === 'a Request'),
   },
   {
-    why: 'a Request does not tell that its body was a stream: ours sends that again, where the bare fetch gives up',
+    why: 'a Request does not reveal that its body was a stream: we send it again, where the bare fetch fails',
     facets: ['outcome', 'error', 'hops', 'hopHeaders', 'closed'],
     applies: (maker, recipe) =>
       isByHand(maker, recipe) && /Request/.test(recipe.input ?? '') && STREAM.test(recipe.body ?? ''),
   },
   {
-    why: 'they read an odd Location, count redirects and send a stream again otherwise than the standard, too',
+    why: 'they also parse an odd Location, count redirects and resend a stream differently from the standard',
     facets: ['outcome', 'hops', ...RESULT],
     applies: (maker, { route = '', body = '', follow, input }) =>
       maker.isOwnWay === true &&

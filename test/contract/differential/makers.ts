@@ -1,31 +1,31 @@
-// The fetches that ours is put on.
+// The fetches that affinityFetch wraps.
 
 import { createRequire } from 'node:module'
 import * as undici8 from 'undici'
 import * as undici7 from 'undici7'
 import { nextStep } from './servers.ts'
 
-/** A fetch as its callers may call it: with anything, and not always for a promise. */
+/** A fetch as it may be called: with any arguments, and a result that is not always a promise. */
 export type AnyFetch = (...args: unknown[]) => unknown
 
 export interface Maker {
   readonly fetch: AnyFetch
-  /** Its own classes, where it has any. */
+  /** Its own classes, if it has any. */
   readonly Request: new (
     input: string | URL,
     init?: object,
   ) => { readonly url: string }
   readonly Headers: new (init?: object) => Headers
   readonly FormData: new () => FormData
-  /** Whether affinityFetch is left to find it. */
+  /** Whether affinityFetch looks it up itself. */
   readonly isDefault?: boolean
-  /** Whether it is the platform's own, which is to follow redirects itself. */
+  /** Whether it is the platform's own, which follows redirects itself. */
   readonly isPlatform?: boolean
-  /** Whether the order in which it sends headers depends on how it was given them. */
+  /** Whether the order in which it sends headers depends on how they were passed. */
   readonly isUnordered?: boolean
-  /** Whether it follows redirects otherwise than the standard says. */
+  /** Whether it follows redirects differently from the standard. */
   readonly isOwnWay?: boolean
-  /** What hangs it, or crashes the process, with nothing of ours: not played. By dimension. */
+  /** Values that hang it, or crash the process, without our code: not played. By dimension. */
   readonly broken?: Readonly<Record<string, readonly string[]>>
   /** Whether it answers without a server. */
   readonly isInMemory?: boolean
@@ -34,36 +34,36 @@ export interface Maker {
 const platform = { Request, Headers, FormData } as unknown as Omit<Maker, 'fetch'>
 const bare: AnyFetch = (globalThis as unknown as { fetch: AnyFetch }).fetch
 
-// Not imported: the types of these, where they have any, change the global ones of every test.
+// Not imported: their types, if any, would change the global types of every test.
 const load: (name: string) => Record<string, unknown> = createRequire(import.meta.url)
 const nodeFetch3 = load('node-fetch3')
 const nodeFetch2 = load('node-fetch2')
 const whatwg = load('@whatwg-node/fetch')
 const from = (module: object, fetch: unknown): Maker => ({ FormData, ...module, fetch }) as unknown as Maker
-// A second redirect of a request with a body, and a redirect to a URL with credentials, throw where nobody can catch it.
+// A second redirect of a request with a body, and a redirect to a URL with credentials, throw an uncatchable error.
 const NODE_FETCH_3 = {
   route: [
     ...['same, then away', 'away and back', 'away, then on there', 'three', 'twenty', 'endless'],
     ...['a fragment, then none', 'userinfo here', 'userinfo away'],
   ],
-  // An abort destroys the body with an error that nobody listens for.
+  // An abort destroys the body with an error that has no listener.
   signal: [
     ...['aborted', 'aborted for an Error', 'aborted for a string', 'a tick after the call'],
     ...['on arrival', 'on arrival, for a string', 'on the second arrival', 'after the head', 'after the body'],
   ],
-  // The clone of what cannot be read never ends.
+  // The clone of a body that cannot be read never ends.
   final: ['not gzip', 'truncated'],
-  // It waits for the body of a Request, which it has sent, when it is redirected.
+  // On a redirect it waits for the body of a Request, which it has already sent.
   input: ['Request', 'subclass of Request', 'Request with a body, and init'],
 }
-// It spreads the init, as many do, and so loses what is not in the object itself.
+// It spreads the init, as many wrappers do, and so loses members that are not own properties.
 const NOT_SPREAD = [
   ...['inherited', 'inherited twice', 'half inherited', 'not enumerable', 'getters', 'a Proxy that only gets'],
   ...['a Request', 'a string', 'null', 'a number', 'a symbol'],
 ]
 const limited: AnyFetch = (input, init) => (nodeFetch3.default as AnyFetch)(input, { ...Object(init), follow: 1 })
 
-/** A Response for the script of the call, made up in memory. */
+/** A Response for the script of the call, made in memory. */
 function made(input: unknown): Response {
   const url = typeof input === 'object' && input !== null && 'url' in input ? String(input.url) : String(input)
   const step = nextStep(url)
@@ -76,7 +76,7 @@ function made(input: unknown): Response {
   })
 }
 
-/** What a test double often is: an object with the members that its client reads. */
+/** A typical test double: an object with the members that its client reads. */
 function double(response: Response): object {
   const { ok, status, headers } = response
   return { ok, status, headers, json: () => response.json(), text: () => response.text() }
@@ -84,7 +84,7 @@ function double(response: Response): object {
 
 const kept: unknown[] = []
 
-/** A fetch that is patched in the test's process, which changes its sockets too. */
+/** A fetch that is patched in the test's process. The patch changes the process's sockets too. */
 export function patched(): Maker {
   const { FetchInterceptor } = load('@mswjs/interceptors/fetch') as { FetchInterceptor: new () => { apply(): void } }
   new FetchInterceptor().apply()
@@ -105,7 +105,7 @@ export const makers = {
   'node-fetch 2': {
     ...from(nodeFetch2, nodeFetch2),
     isOwnWay: true,
-    // It waits for the rest, and so does the clone of what cannot be read.
+    // It waits for the rest, and so does the clone of a body that cannot be read.
     broken: { final: ['truncated', 'not gzip'] },
   },
   '@whatwg-node/fetch': {

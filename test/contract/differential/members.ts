@@ -1,5 +1,5 @@
-// The values of the members of an init, each by a name that a failure is reported with. The first of each is the usual
-// one. Those that can be read once are made for each call.
+// The values of the members of an init, by the names that a failure report uses. The first of each is the usual value.
+// Values that can be read only once are made for each call.
 
 import { createHash } from 'node:crypto'
 import { Readable } from 'node:stream'
@@ -85,7 +85,7 @@ const redirect: Values = {
 }
 
 const aborted = (reason?: unknown): AbortSignal => AbortSignal.abort(reason)
-// What is "on …" or "after …" is done by the run.
+// run.ts aborts the signals named "on …" and "after …".
 const live = ({ controller }: Kit): AbortSignal => controller.signal
 const signal: Values = {
   absent,
@@ -106,7 +106,7 @@ const signal: Values = {
   'a string': () => 'abc',
 }
 
-/** By name of the member. */
+/** By the name of the member. */
 export const members: Readonly<Record<string, Values>> = {
   method,
   headers,
@@ -141,7 +141,7 @@ export const members: Readonly<Record<string, Values>> = {
   duplex: { half: () => 'half', absent, ...same('full', 'bad') },
   priority: { absent, ...same('high', 'low', 'bad') },
   window: { absent, null: () => null, ...same('x') },
-  // What is only of some maker, or of none.
+  // Members that only some makers read, or none.
   follow: { absent, one: () => 1, none: () => 0 },
   unknown: { absent, symbol: () => 1, next: () => ({ revalidate: 1 }) },
 }

@@ -7,7 +7,7 @@ const response = (): Response => new Response(JSON.stringify(COMPLETION), { head
 const object = (): object => ({ ok: true, status: 200, headers: new Headers(HEADERS), json: async () => COMPLETION })
 const redirect = (): Response => new Response('moved', { status: 307, headers: { location: '/next' } })
 
-// As tests write them, which a fetch in the types is not.
+// Mocks as tests write them, which do not conform to the type of fetch.
 const mocks: [string, () => unknown][] = [
   ['a promise of a Response', async () => response()],
   ['a Response', response],
@@ -22,26 +22,26 @@ const mocks: [string, () => unknown][] = [
 describe.each([
   ['without a listener', {}],
   ['with a listener', { onOutcome: () => {} }],
-])('a mock, %s', (_name, options) => {
+])('a mock fetch, %s', (_name, options) => {
   const called = (mock: () => unknown): Promise<Response> =>
     runWithSession('conversation-42', async () =>
       affinityFetch({ fetch: mock as Fetch, ...options })('http://mock.test/v1/chat/completions', { method: 'POST' }),
     )
 
-  it.each(mocks)('answers with the very thing that it gave: %s', async (_kind, mock) => {
+  it.each(mocks)('returns the same object to the caller: %s', async (_kind, mock) => {
     const given = await mock()
     const answer = await called(() => (mock() instanceof Promise ? Promise.resolve(given) : given))
     expect(answer).toBe(given)
     expect(await answer.json()).toEqual(COMPLETION)
   })
 
-  it('may be a thenable', async () => {
+  it('may return a thenable', async () => {
     // biome-ignore lint/suspicious/noThenProperty: this is what is tested
     const answer = await called(() => ({ then: (done: (value: unknown) => void) => done(response()) }))
     expect(await answer.json()).toEqual(COMPLETION)
   })
 
-  it('is not called again if it answers with a redirect', async () => {
+  it('is not called again after it returns a redirect', async () => {
     let calls = 0
     const answer = await called(async () => {
       calls++
@@ -56,11 +56,11 @@ describe.each([
     ['undefined', undefined],
     ['null', null],
     ['a string', 'answer'],
-  ])('that answers with %s gives that', async (_kind, value) => {
+  ])('returns %s to the caller unchanged', async (_kind, value) => {
     expect(await called(async () => value)).toBe(value)
   })
 
-  it('throws to the caller if it throws synchronously', async () => {
+  it('rejects with the error that it throws synchronously', async () => {
     const error = new RangeError('not today')
     await expect(
       called(() => {
@@ -72,7 +72,7 @@ describe.each([
   it.each([
     ['a string', 'not today'],
     ['undefined', undefined],
-  ])('that rejects with %s, rejects with that', async (_kind, reason) => {
+  ])('rejects with its own reason: %s', async (_kind, reason) => {
     await expect(called(() => Promise.reject(reason))).rejects.toBe(reason)
   })
 })

@@ -1,7 +1,7 @@
 import type { Around } from './compare.ts'
 import { differential } from './differential.ts'
 
-// What a careless library has left on every object. An init without these members has them all the same.
+// Properties that a careless library has added to every object. Every init inherits these members.
 const POLLUTIONS: Readonly<Record<string, unknown>> = {
   method: 'PUT',
   redirect: 'manual',
@@ -12,7 +12,7 @@ const POLLUTIONS: Readonly<Record<string, unknown>> = {
   polluted: 'polluted',
 }
 
-/** Sets one for as long as the fetch runs in the scope of its caller, which is when an init is read. */
+/** Sets one for as long as the fetch runs synchronously, which is when it reads the init. */
 const polluted =
   (name: string, value: unknown): Around =>
   (send) =>
@@ -30,7 +30,7 @@ for (const [name, value] of Object.entries(POLLUTIONS)) {
     calls: 80,
     title: `with Object.prototype.${name}`,
     around: polluted(name, value),
-    // Gateways without a body field seem to have one, so that nothing is stamped there.
+    // Gateways without a body field then appear to have one, so nothing is stamped.
     ...(name === 'body' && { stamped: 0 }),
   })
 }

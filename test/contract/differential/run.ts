@@ -1,5 +1,5 @@
-// One call, and all that its caller and the servers can see of it, facet by facet, with nothing in it that differs from
-// one call to the next: ids, ports, boundaries.
+// One call, and everything that its caller and the servers can see of it, facet by facet, without what differs between
+// any two calls: ids, ports, boundaries.
 
 import { PerformanceObserver } from 'node:perf_hooks'
 import { setImmediate as tick, setTimeout as wait } from 'node:timers/promises'
@@ -8,7 +8,7 @@ import { argumentsOf, type Recipe } from './arguments.ts'
 import type { AnyFetch, Maker } from './makers.ts'
 import { type Arrived, type Call, forget, ID, script } from './servers.ts'
 
-/** Long enough for a busy machine: a call that takes longer hangs. */
+/** Long enough for a busy machine: a call that takes longer counts as hung. */
 const DEADLINE_MS = 15_000
 
 export interface Seen {
@@ -27,7 +27,7 @@ function count(entries: readonly { readonly name: string }[]): void {
   }
 }
 
-// Anything at all may be thrown.
+// Any value may be thrown.
 function errorOf(error: unknown, depth = 0): { readonly cause?: unknown } & Record<string, unknown> {
   if (typeof error !== 'object' || error === null) return { thrown: String(error) }
   const { name, message, code, type, cause } = error as Record<string, unknown>
@@ -69,7 +69,7 @@ interface Answered extends Response {
   buffer?(): Promise<Uint8Array>
 }
 
-/** How the caller takes the body. */
+/** How the caller reads the body. */
 export const readings: Readonly<Record<string, (response: Answered) => unknown>> = {
   text: (response) => response.text(),
   bytes: async (response) => latin1(await response.arrayBuffer()),
@@ -86,12 +86,12 @@ export const readings: Readonly<Record<string, (response: Answered) => unknown>>
   twice: async (response) => [await response.text(), await attempt(() => response.text())],
   nothing: (response) => {
     const { body } = response
-    // Not awaited: one half of a clone waits for the other.
+    // Not awaited: one branch of a clone waits for the other.
     if (body !== null && body !== undefined && 'cancel' in body) body.cancel().catch(() => {})
   },
 }
 
-/** Whether a clone was redirected is a facet of its own. */
+/** A separate facet: whether a clone counts as redirected. */
 function readFacets(body: unknown): object {
   if (typeof body !== 'object' || body === null || !('redirected' in body)) return { body }
   const { redirected: cloneRedirected, ...rest } = body
@@ -121,7 +121,7 @@ async function facetsOf(response: Answered, recipe: Recipe, controller: AbortCon
   }
 }
 
-/** @returns Undefined where the recipe makes no arguments, so that there is no call. */
+/** @returns Undefined if the recipe's arguments cannot be made, so that there is no call. */
 export async function run(send: AnyFetch, maker: Maker, recipe: Recipe, places: Places): Promise<Seen | undefined> {
   const { id } = places
   const controller = new AbortController()
@@ -160,7 +160,7 @@ export async function run(send: AnyFetch, maker: Maker, recipe: Recipe, places: 
   )
 }
 
-// What the client has given up may still be on its way to the server.
+// A request that the client has aborted may still be on its way to the server.
 async function settled({ arrived }: Call): Promise<void> {
   const late = new AbortController()
   await tick()

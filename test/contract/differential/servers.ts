@@ -1,5 +1,5 @@
-// Two servers that answer each call by a script of its own, which they find by the id in the call's path, so that many
-// calls can be under way at once. They record what arrived, raw.
+// Two servers that answer each call by its own script, which they find by the id in the call's path, so that many calls
+// can be in flight at once. They record the raw requests.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -11,7 +11,7 @@ export interface Step {
   readonly statusText?: string
   readonly headers: readonly (readonly [name: string, value: string])[]
   readonly body: Buffer
-  /** `truncated` promises more than it sends, `slow` pauses in the middle, `reset` never answers. */
+  /** `truncated` declares more than it sends, `slow` pauses in the middle, `reset` closes without an answer. */
   readonly how?: 'truncated' | 'slow' | 'reset'
 }
 
@@ -20,7 +20,7 @@ export interface Arrived {
   readonly at: 'home' | 'foreign'
   readonly line: string
   readonly headers: readonly (readonly [name: string, value: string])[]
-  /** Latin-1. Undefined while it is being received, or where the client gave up. */
+  /** Latin-1. Undefined while it is being received, or if the client aborted. */
   body: string | undefined
   /** Whether the client closed the connection before the answer was complete. */
   closed: boolean
@@ -37,7 +37,7 @@ export const ID: RegExp = /c\d{6}[ab]/
 
 const calls = new Map<string, Call>()
 
-/** Makes the servers answer calls of this id. */
+/** Makes the servers answer calls with this id. */
 export function script(id: string, steps: readonly Step[], onArrival: Call['onArrival']): Call {
   const call = { steps, arrived: [], onArrival }
   calls.set(id, call)
@@ -110,7 +110,7 @@ async function answer({ status, statusText, headers, body, how }: Step, response
   else response.destroy()
 }
 
-// For a request whose length is longer than its body, which would be waited for until the call counts as hung.
+// For a request whose declared length exceeds its body: the server would wait for the rest until the call counts as hung.
 const TIMEOUTS = { requestTimeout: 2000, headersTimeout: 2000, connectionsCheckingInterval: 200 }
 
 export async function startServers(): Promise<Readonly<Record<'home' | 'foreign', string>>> {

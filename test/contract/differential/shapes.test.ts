@@ -1,11 +1,11 @@
-// Legal calls that are easy to get wrong, each by name, so that they are played whatever is drawn.
+// Legal calls that are easy to get wrong, listed so that they are always played, whatever is drawn at random.
 
 import { describe, expect, it } from 'vitest'
 import type { Recipe } from './arguments.ts'
 import { player } from './differential.ts'
 import { recipeOf } from './suite.ts'
 
-// A GET without anything, where a shape says nothing else.
+// A GET without any members, unless a shape adds some.
 const GET = { method: 'absent', headers: 'absent', body: 'absent', duplex: 'absent' }
 const each = (dimension: string, values: readonly string[], more: Recipe = {}): Recipe[] =>
   values.map((value) => ({ ...more, [dimension]: value }))
@@ -88,14 +88,14 @@ const shapes: readonly Recipe[] = [
 describe.each(["the platform's", 'undici 8', 'one that logs clones'])('affinityFetch over %s', (maker) => {
   const { compare } = player(maker)
   it.each(shapes.map((shape) => [JSON.stringify(shape), shape] as const))(
-    'gives what the bare fetch gives, and sends what it sends: %s',
+    'sends and returns what the bare fetch sends and returns: %s',
     async (_title, shape) => {
       expect((await compare(recipeOf({ ...GET, ...shape })))?.differences).toEqual([])
     },
   )
 })
 
-describe('affinityFetch over @whatwg-node/fetch, which reads no init beside a Request', () => {
+describe('affinityFetch over @whatwg-node/fetch, which ignores the init next to a Request', () => {
   const { compare } = player('@whatwg-node/fetch')
   it.each(['same', 'away'])('sends no key to another origin where a Request is redirected: %s', async (route) => {
     const { differences = [] } = (await compare(recipeOf({ input: 'Request', route }))) ?? {}

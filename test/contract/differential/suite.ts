@@ -21,14 +21,14 @@ const dimensions: Readonly<Record<string, readonly string[]>> = {
   read: Object.keys(readings),
 }
 
-/** In how many of a hundred recipes a dimension has another value than its usual one. */
+/** The percentage of recipes in which a dimension has an unusual value. */
 const UNUSUAL: Readonly<Record<string, number>> = { setup: 60, route: 60, status: 80, headers: 40, body: 40, read: 60 }
 const SELDOM = 10
 const MAX_REDUCED = 40
-// What hangs once will hang again, and is waited for each time.
+// A call that hangs will hang again, and costs the timeout each time.
 const MAX_HUNG = 3
 
-// Mulberry32: small, and the same on every machine.
+// Mulberry32: small, and deterministic on every machine.
 function random(seed: number): (below: number) => number {
   let state = seed >>> 0
   return (below) => {
@@ -49,21 +49,21 @@ function draw(below: (n: number) => number, broken: Maker['broken'] = {}): Recip
   )
 }
 
-/** What is unusual in a recipe, which is how it is printed. */
+/** The unusual values of a recipe, as which it is printed. */
 function unusual(recipe: Recipe): Recipe {
   return Object.fromEntries(Object.entries(recipe).filter(([name, value]) => value !== dimensions[name]?.[0]))
 }
 
-/** A recipe of its unusual values. */
+/** A recipe made from its unusual values. */
 export function recipeOf(values: Recipe): Recipe {
   return { ...Object.fromEntries(Object.entries(dimensions).map(([name, all]) => [name, all[0] ?? ''])), ...values }
 }
 
 export interface Fault {
   readonly facets: string
-  /** The fewest unusual values that show it. */
+  /** The fewest unusual values that reproduce it. */
   readonly least: Recipe
-  /** How many of the recipes that were reduced came to it. */
+  /** How many failing recipes were reduced to it. */
   readonly times: number
   readonly differences: Compared['differences']
 }
@@ -92,7 +92,7 @@ export class Player {
     return compare(this.#maker, recipe, { ...this.#at, id: `c${String(calls++).padStart(6, '0')}` }, this.#around)
   }
 
-  /** Plays as many calls, some at once. What fails must fail again on its own. */
+  /** Plays `count` calls, some concurrently. A call that fails must fail again on its own. */
   async play(count: number, seed: number, atOnce = 16): Promise<Played> {
     const below = random(seed)
     const failed: Recipe[] = []
@@ -104,7 +104,7 @@ export class Player {
         done++
         const recipe = draw(below, this.#maker.broken)
         const compared = await this.compare(recipe)
-        // Not a call: its arguments cannot be made.
+        // There is no call: its arguments cannot be made.
         if (compared === undefined) done--
         else if (compared.differences.length > 0) failed.push(recipe)
         if (compared?.hangs) hung++
@@ -121,7 +121,7 @@ export class Player {
       const again = await this.compare(recipe)
       const facets = facetsOf(again)
       if (facets === '') continue
-      // One hang is enough: to wait for others, or to reduce it, would take too long.
+      // One hang is enough: waiting for more, or reducing it, would take too long.
       const least = again?.hangs ? recipe : await this.#reduced(recipe, facets)
       const { differences = [] } = (again?.hangs ? again : await this.compare(least)) ?? {}
       const name = JSON.stringify([facets, unusual(least)])
@@ -132,7 +132,7 @@ export class Player {
     return [...faults.values()]
   }
 
-  // The same facets must differ, so that one fault does not turn into another.
+  // The same facets must differ, so that the reduction does not end at another fault.
   async #reduced(recipe: Recipe, facets: string): Promise<Recipe> {
     let least = recipe
     for (const dimension of Object.keys(unusual(recipe))) {

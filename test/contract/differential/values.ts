@@ -1,4 +1,4 @@
-// What the values of a call are made of.
+// The building blocks of a call's values.
 
 import type { Places } from './answers.ts'
 import type { Maker } from './makers.ts'
@@ -8,7 +8,7 @@ export interface Kit extends Places {
   readonly controller: AbortController
 }
 
-/** A member that is not there, which is not the same as one that is undefined. */
+/** An absent member, which differs from one that is undefined. */
 export const ABSENT: unique symbol = Symbol('absent')
 
 export type Values = Readonly<Record<string, (kit: Kit) => unknown>>

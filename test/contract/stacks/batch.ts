@@ -22,7 +22,7 @@ export interface Found extends Fault {
 /** A stack and the calls that go through it at the same time, all from one seed. */
 export class Batch {
   readonly shape: StackShape
-  /** How many calls went through the stack with ours. */
+  /** How many calls went through the stack that contains our interceptor. */
   played = 0
   readonly #seed: string
   readonly #u: Undici
@@ -48,7 +48,7 @@ export class Batch {
     )
   }
 
-  /** Plays the calls through the stack with ours and without, and returns what is wrong. */
+  /** Plays the calls through the stack with our interceptor and without it, and returns the faults. */
   async play(): Promise<Found[]> {
     const { arrivals, passes, tunnels } = this.#servers
     const first = this.#servers.forget()
@@ -82,7 +82,7 @@ export class Batch {
     return [JSON.stringify(this.shape), ...this.#calls.map((call) => JSON.stringify(call)), ...lines].join('\n')
   }
 
-  // With ours, or bare.
+  // With our interceptor, or bare.
   async #through(prefix: 'o' | 'b', first: number): Promise<Map<number, Result[]>> {
     const { global } = this.shape
     const u = this.#u
@@ -98,7 +98,7 @@ export class Batch {
           return [i, await perform(u, dispatcher, url, call, global)] as const
         }),
       )
-      // A cache revalidates behind the answers that it gave.
+      // A cache revalidates in the background after it has answered.
       if (this.shape.order.includes('cache')) await this.#quiet()
       return new Map(results)
     } finally {
@@ -107,7 +107,7 @@ export class Batch {
     }
   }
 
-  // Counted in turns of the event loop as well as in time, since a process that waits for its core has had none.
+  // Counts turns of the event loop as well as time, since a process that waits for a CPU core makes no progress.
   async #quiet(): Promise<void> {
     const { arrivals } = this.#servers
     for (let turns = 0, before = arrivals.length; turns < 10; turns++) {

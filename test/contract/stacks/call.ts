@@ -7,13 +7,13 @@ import type { Random } from './random.ts'
 import { type Script, scriptOf } from './script.ts'
 import type { StackShape } from './stack.ts'
 
-/** Who a call is made for: a session, a session's side call, or nobody. */
+/** What a call is made for: a session, a session's side call, or no session. */
 type Caller = 'session' | 'side' | 'nobody'
 
 export interface CallShape {
   readonly caller: Caller
   readonly session: string
-  /** A gateway header that the caller sets itself, with the session's key or with a value of its own. */
+  /** A gateway header that the caller sets itself, to the session's key or to another value. */
   readonly own: readonly [name: string, value: string] | null
   readonly api: 'request' | 'fetch' | 'stream' | 'pipeline'
   readonly container: 'none' | 'object' | 'list' | 'Headers' | 'Map'
@@ -32,14 +32,14 @@ export function callOf(random: Random, { base, h2, global, order }: StackShape):
   const session = `conversation-${random.below(6)}`
   const name = random.pick(['x-session-id', 'X-Session-Id', 'x-litellm-session-id'])
   const script = scriptOf(random, !h2)
-  // What caches keep and `deduplicate` unites are GETs.
+  // Caches store and `deduplicate` merges only GETs.
   const method = script.repeat !== 'once' || random.chance(60) ? 'GET' : 'POST'
   const own = random.chance(15) ? ([name, random.pick([session, 'set-by-the-caller'])] as const) : null
-  // What `pipeline` sends cannot be sent again: with HTTP/2 that hangs, without ours as well.
+  // A body from `pipeline` cannot be sent again: with HTTP/2 that hangs, without our interceptor as well.
   const isSentOnce = script.steps.every(({ answers }) => answers.length === 1) && script.steps.length === 1
   const apis = APIS.filter((api) => (api !== 'fetch' || !order.includes('dump')) && (api !== 'pipeline' || isSentOnce))
   const isEmpty = own === null && script.cacheControl === undefined
-  // As in the stack: what the ProxyAgent of undici 7 does not lose.
+  // As in stack.ts: only containers that the ProxyAgent of undici 7 does not lose.
   const containers = CONTAINERS.filter(
     (each) => (each !== 'none' || isEmpty) && (!base.startsWith('ProxyAgent') || !['Headers', 'Map'].includes(each)),
   )
@@ -56,7 +56,7 @@ export function callOf(random: Random, { base, h2, global, order }: StackShape):
   }
 }
 
-/** What became of a call, as its caller sees it. */
+/** The result of a call, as its caller sees it. */
 export interface Result {
   readonly status?: number
   readonly body?: string
@@ -65,7 +65,7 @@ export interface Result {
   readonly error?: unknown
 }
 
-/** Makes a call, as often as its script wants, for its caller. */
+/** Makes a call in its caller's scope, as often as its script requires. */
 export async function perform(
   u: Undici,
   dispatcher: undici8.Dispatcher,
@@ -78,7 +78,7 @@ export async function perform(
   const { repeat } = call.script
   if (repeat === 'once') return [await once()]
   if (repeat === 'at once') return (await Promise.all([once(), once()])).toSorted(byText)
-  // Not a third time where the second leaves a revalidation behind it, which that would race with.
+  // No third call where the second starts a revalidation, which would race with it.
   return [await once(), await once(), ...(call.script.cacheControl === undefined ? [await once()] : [])]
 }
 

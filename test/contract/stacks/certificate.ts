@@ -1,6 +1,6 @@
 import { generate } from 'selfsigned'
 
-/** A certificate for these host names and the loopback address, signed by itself. */
+/** A self-signed certificate for these host names and the loopback address. */
 export async function certificate(names: readonly string[]): Promise<{ cert: string; key: string }> {
   const altNames = names.map((value) => ({ type: 2, value }) as const)
   const { cert, private: key } = await generate([{ name: 'commonName', value: 'llm-affinity test' }], {

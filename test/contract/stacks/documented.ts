@@ -1,12 +1,12 @@
 import { OURS, type StackShape } from './stack.ts'
 
 /**
- * Why a request to a named origin may be without the key: it passed ours, or was made below ours from one that passed,
- * with an origin that is not named. Each reason is one that the documentation gives. Any other is a fault.
+ * Why a request to a named origin may lack the key: when it passed our interceptor, or when the request that it was made
+ * from did, its origin was not a named one. The documentation gives each reason. Any other is a fault.
  */
 export const documented: readonly { readonly reason: string; readonly applies: (stack: StackShape) => boolean }[] = [
   {
-    reason: 'a `redirect` or a failover below ours has led a foreign request to a named origin',
+    reason: 'a `redirect` or a failover below our interceptor has sent a foreign request to a named origin',
     applies: ({ order }) => order.slice(0, order.indexOf(OURS)).some((name) => /^(redirect|failover)/.test(name)),
   },
 ]

@@ -18,7 +18,7 @@ export interface Fault {
   readonly detail: string
 }
 
-/** One call through a stack and through the same stack without ours, with what the servers received of each. */
+/** One call through a stack and through the same stack without our interceptor, and what the servers received from each. */
 export interface Played {
   readonly stack: StackShape
   readonly call: CallShape
@@ -32,7 +32,7 @@ export function judge(played: Played): Fault[] {
   const { call, arrivals } = played
   const { own } = call
   if (own === null) return [...differences(played), ...arrivals.ours.flatMap((each) => misplaced(each, played))]
-  // In the bare stack too: what guards one stack must leave the others of the process alone.
+  // In the bare stack too: the guard of one stack must not affect other stacks in the process.
   const changed = [...arrivals.ours, ...arrivals.bare].filter((each) => keysOf(each).join() !== own[1])
   const kind = 'header of the caller changed'
   return [
@@ -41,11 +41,11 @@ export function judge(played: Played): Fault[] {
   ]
 }
 
-/** Whether a request came to an origin that `origins` names. Both the server and the host that it is asked for count. */
+/** Whether a request arrived at an origin that `origins` names. Both the server and the requested host count. */
 function standing({ server, origin, scheme }: Arrival, { home, other }: Origins): 'named' | 'mixed' | 'foreign' {
   if (server === 'foreign' || !home.startsWith(`${scheme}:`)) return 'foreign'
   if (origin === { home, other }[server]) return 'named'
-  // `dns` puts the address in the place of the name, and keeps the name in the Host header.
+  // `dns` replaces the name with the address, and keeps the name in the Host header.
   return origin === home || origin === other ? 'mixed' : 'foreign'
 }
 
@@ -95,13 +95,13 @@ function differences({ call, results, arrivals }: Played): Fault[] {
   return faults
 }
 
-// What a request is but for what we add. Containers that undici copies to differ in order.
+// A request without what we add. Sorted, since the containers that undici copies headers to differ in order.
 function lineOf({ step, origin, server, method, session, headers, body }: Arrival, isWhole: boolean): string {
   const others = headers.filter(([name]) => name !== 'if-modified-since' && (isWhole || !NAMES.includes(name)))
   return `${method} ${origin} (${server}) step ${step} for ${session} ${JSON.stringify(others.toSorted())} ${body}`
 }
 
-// The same call has another id in the bare stack.
+// Normalises ids: the same call has another id in the bare stack.
 function plain(line: string | undefined): string {
   return (line ?? '').replaceAll(/\b[ob](\d+)(?=\/|"| |$)/g, '#$1')
 }

@@ -8,7 +8,7 @@ type Dispatch = undici8.Dispatcher['dispatch']
 type Options = undici8.Dispatcher.DispatchOptions
 type Pairs = [name: string, value: string][]
 
-/** Headers of a dispatch, in any of the shapes that undici takes, as pairs. */
+/** The headers of a dispatch, in any of the shapes that undici accepts, as pairs. */
 function pairsOf(headers: Options['headers']): Pairs {
   if (headers === null || headers === undefined) return []
   if (!Array.isArray(headers)) {
@@ -19,7 +19,7 @@ function pairsOf(headers: Options['headers']): Pairs {
   return headers.flatMap((name, i): Pairs => (i % 2 === 0 ? [[String(name), String(headers[i + 1])]] : []))
 }
 
-/** Copies headers into another container, as interceptors do that log, sign or add. */
+/** Copies headers into another container, as interceptors that log, sign or add headers do. */
 const copying =
   (copy: (pairs: Pairs) => unknown): Interceptor =>
   (dispatch: Dispatch) =>
@@ -30,13 +30,13 @@ const copying =
       )
     }
 
-/** Sends what was answered with a 503 to another host, once. */
+/** Resends a request to another host, once, after a 503. */
 const failover =
   (to: string): Interceptor =>
   (dispatch: Dispatch) =>
     function failOver(options, handler) {
       let failed = false
-      // The ProxyAgent of undici 7 writes the host into an object that it is given.
+      // Copied, since the ProxyAgent of undici 7 writes the host into the caller's object.
       const headers = pairsOf(options.headers).flat()
       return dispatch(options, {
         onRequestStart: (controller, context) => handler.onRequestStart?.(controller, context),
@@ -56,7 +56,7 @@ const failover =
       })
     }
 
-/** What our interceptor may have above and below it. */
+/** The interceptors that may be above and below ours. */
 export const neighbours: Readonly<Record<string, (u: Undici, origins: Origins) => Interceptor>> = {
   redirect: (u) => u.interceptors.redirect({ maxRedirections: 4 }),
   'redirect, throwing': (u) => u.interceptors.redirect({ maxRedirections: 2, throwOnMaxRedirect: true }),

@@ -2,10 +2,10 @@ import { createServer, request as forward } from 'node:http'
 import { connect, type Server } from 'node:net'
 
 /**
- * A proxy, whose names all lead to the loopback address. For http by absolute URL; for https, and for http where a client
- * wants it, by a tunnel.
+ * A proxy that resolves every name to the loopback address. It serves http by absolute URL, and https by a tunnel, which a
+ * client may also use for http.
  *
- * @param tunnels Gets the headers of each CONNECT request.
+ * @param tunnels Receives the headers of each CONNECT request.
  */
 export function makeProxy(tunnels: (readonly string[])[]): Server {
   const proxy = createServer((request, response) => {

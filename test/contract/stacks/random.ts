@@ -21,7 +21,7 @@ export class Random {
     return from[this.below(from.length)] as T
   }
 
-  /** `count` different ones, in random order. */
+  /** `count` different elements, in random order. */
   sample<T>(from: readonly T[], count: number): T[] {
     const left = [...from]
     return Array.from({ length: count }, () => left.splice(this.below(left.length), 1)).flat()

@@ -4,8 +4,8 @@ import type { KINDS } from './judge.ts'
 const EXAMPLES = 12
 
 /**
- * What was found of one kind, grouped by stack, each with the way to play it alone. Without its last number,
- * that plays all calls of the stack: some faults need those before. Empty where nothing was found.
+ * The faults of one kind, grouped by stack, each with the value of STACKS_REPLAY that plays it alone. Without its last
+ * number, that value plays all calls of the stack: some faults need the calls before them. Empty if there are no faults.
  */
 export function report(found: readonly Found[], kind: (typeof KINDS)[number]): string {
   const groups = Map.groupBy(

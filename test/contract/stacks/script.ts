@@ -1,8 +1,8 @@
 import type { Random } from './random.ts'
 
 /**
- * Where a step of a script is served. `home` and `other` are named in `origins`. The rest is foreign: another server,
- * another name for home's server, and home's name under the other scheme.
+ * Where a step of a script is served. `home` and `other` are named in `origins`. The others are foreign: another server,
+ * another name of home's server, and home's name with the other scheme.
  */
 export type Place = 'home' | 'other' | 'foreign' | 'alias' | 'scheme'
 
@@ -10,7 +10,7 @@ interface Answer {
   readonly status: number
   /** The step that a redirect leads to. */
   readonly to?: number
-  /** Whether the location is a path alone. Only to a step at the same place. */
+  /** Whether the location is only a path. Used only for a step at the same place. */
   readonly relative?: boolean
   readonly headers?: Readonly<Record<string, string>>
   readonly gzip?: boolean
@@ -18,13 +18,13 @@ interface Answer {
   readonly drop?: boolean
 }
 
-/** What servers answer to one call: for each step, by attempt. The last answer of a step is given again and again. */
+/** What the servers answer to one call: for each step, by attempt. The last answer of a step repeats. */
 export interface Script {
   readonly name: string
   readonly steps: readonly { readonly at: Place; readonly answers: readonly Answer[] }[]
-  /** How often the same call is made, at once or one after the other. */
+  /** How often the same call is made, concurrently or in sequence. */
   readonly repeat: 'once' | 'at once' | 'in turn'
-  /** The value of the call's own Cache-Control. `min-fresh` makes what a cache has stale at once. */
+  /** The call's own Cache-Control. `min-fresh` makes a cached answer stale immediately. */
   readonly cacheControl?: string
 }
 
@@ -137,7 +137,7 @@ const SCRIPTS: Record<string, (random: Random) => Omit<Script, 'name'>> = {
 export function scriptOf(random: Random, canDrop: boolean): Script {
   const names = Object.keys(SCRIPTS).filter((name) => canDrop || !name.startsWith('dropped'))
   let name = random.pick(names)
-  // Twenty hops under a fetch: worth fewer calls than the others.
+  // Played less often than the others, since a fetch follows twenty hops.
   if (name === LONGEST && random.chance(60)) name = random.pick(names)
   const made = SCRIPTS[name]?.(random)
   if (made === undefined) throw new Error(name)

@@ -14,13 +14,13 @@ export type Origins = Readonly<Record<Place, string>>
 
 /** What a server received. */
 export interface Arrival {
-  /** When, on the clock that passes are counted by as well. */
+  /** When, on the counter that passes use too. */
   readonly at: number
   readonly call: string
   readonly step: number
-  /** The origin in the client's words: the scheme of the connection, and the host that the request names. */
+  /** The origin as the client names it: the scheme of the connection, and the host in the request. */
   readonly origin: string
-  /** The servers behind home and the other named origin. Any other is foreign, whatever host a request names. */
+  /** The server that received it. `home` and `other` serve the named origins; `foreign` is foreign whatever host a request names. */
   readonly server: 'home' | 'other' | 'foreign'
   readonly scheme: Scheme
   readonly method: string
@@ -30,7 +30,7 @@ export interface Arrival {
   readonly body: string
 }
 
-/** What passed ours, or the place where ours is left out. */
+/** A request that passed our interceptor, or the position that it has in the full stack. */
 export interface Pass {
   readonly at: number
   readonly call: string
@@ -38,7 +38,7 @@ export interface Pass {
   readonly origin: string
 }
 
-// A multiple of three, see where answers are late.
+// A multiple of three, because of the delayed answers in `#answer`.
 const CALLS_PER_ROUND = 300
 const NAMES = { home: 'gateway.test', other: 'other.test', foreign: 'foreign.test' } as const
 const SERVERS = ['home', 'other', 'foreign'] as const
@@ -55,12 +55,12 @@ export const lookup: LookupFunction = (_name, options, callback) => {
  */
 export class Servers {
   readonly arrivals: Arrival[] = []
-  /** With which origin each request passed ours, those of redirects and retries above ours included. */
+  /** The origin with which each request passed our interceptor, including redirects and retries from above it. */
   readonly passes: Pass[] = []
   /** The headers of each CONNECT request that the proxy received. */
   readonly tunnels: (readonly string[])[] = []
   readonly scripts: Map<string, { readonly script: Script; readonly origins: Origins }> = new Map()
-  /** For clients: made once, since it is dear. */
+  /** For clients. Made once, since that is expensive. */
   readonly trust: SecureContext
   proxy = ''
   #clock = 0
@@ -110,7 +110,7 @@ export class Servers {
     }
   }
 
-  /** Forgets what was played, and returns the number from which to count the next calls: late requests are of none. */
+  /** Forgets what was played, and returns the number of the next call: late requests then belong to no call. */
   forget(): number {
     this.arrivals.length = 0
     this.tunnels.length = 0
@@ -163,7 +163,7 @@ export class Servers {
     const answers = script?.steps[step]?.answers ?? []
     const answer = answers[attempt] ?? answers.at(-1)
     if (script === undefined || origins === undefined || answer === undefined) throw new Error(`no script for ${call}`)
-    // Some answers are late, so that those of different sessions overtake each other.
+    // Some answers are delayed, so that those of different sessions overtake each other.
     if ((step + attempt + Number(call.slice(1))) % 3 === 0) await new Promise(setImmediate)
     if (answer.drop === true) {
       request.socket.destroy()

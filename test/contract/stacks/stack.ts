@@ -4,7 +4,7 @@ import { neighbours, type Undici } from './neighbours.ts'
 import type { Random } from './random.ts'
 import { lookup, type Origins, type Scheme, type Servers } from './servers.ts'
 
-/** What is at the bottom of a stack. */
+/** The dispatcher at the bottom of a stack. */
 type Base = 'Agent' | 'RetryAgent' | 'RetryAgent above' | 'ProxyAgent' | 'ProxyAgent, tunnel'
 
 export interface StackShape {
@@ -14,7 +14,7 @@ export interface StackShape {
   readonly scheme: Scheme
   readonly h2: boolean
   readonly connections: number | null
-  /** Whether it is called through the platform's own fetch, by `setGlobalDispatcher`. */
+  /** Whether it is called through the platform's fetch, by `setGlobalDispatcher`. */
   readonly global: boolean
 }
 
@@ -29,7 +29,7 @@ export interface Theme {
   readonly global: boolean
 }
 
-// Orders that have been wrong before, or that few random ones meet.
+// Orders that have failed before, or that are rarely drawn at random.
 const PICKED: readonly (readonly string[])[] = [
   ['redirect', 'cache', OURS],
   ['cache', 'redirect', OURS],
@@ -39,7 +39,7 @@ const PICKED: readonly (readonly string[])[] = [
   ['retry', 'redirect', OURS],
   [OURS, 'retry', 'redirect'],
   [OURS, 'redirect', 'cache', 'deduplicate'],
-  // The request to the foreign host goes out with the Host header that `dns` has made for home.
+  // The request to the foreign host has the Host header that `dns` made for home.
   ['failover to a foreign origin', 'dns', OURS],
   ['failover to a foreign origin', OURS, 'dns'],
   ['dns', 'failover to a foreign origin', OURS],
@@ -63,21 +63,21 @@ export function shapeOf(random: Random, theme: Theme): StackShape {
 
 function orderOf(random: Random): string[] {
   const order = random.sample(Object.keys(neighbours), random.pick([0, 1, 2, 2, 3, 3, 3]))
-  // Without one that follows redirects or dispatches again, a stack has little to be wrong about.
+  // Without an interceptor that follows redirects or dispatches again, little can go wrong in a stack.
   if (!order.includes('redirect') && order.length > 0 && random.chance(60))
     order[random.below(order.length)] = 'redirect'
   order.splice(random.below(order.length + 1), 0, OURS)
   return order
 }
 
-// What cannot be compared, since undici itself hangs or fails there, or loses headers, without ours.
+// Replaces combinations in which undici itself hangs, fails or loses headers, without our interceptor.
 function substitute(name: string, order: readonly string[], base: Base, { global }: Theme): string {
-  // A retry that is united with the answer that it retries.
+  // `deduplicate` would merge a retry with the request that it retries.
   const isRetried = base === 'RetryAgent above' || order.lastIndexOf('retry') > order.indexOf('deduplicate')
   if (name === 'deduplicate' && isRetried) return 'cache'
-  // A fetch of undici 8 waits for the body that `dump` takes.
+  // The fetch of undici 8 waits for the body that `dump` discards.
   if (name === 'dump' && global) return 'cache'
-  // The ProxyAgent of undici 7 writes to an object of the caller, and takes a Headers or a Map for an empty one.
+  // The ProxyAgent of undici 7 writes to the caller's object, and treats a Headers or a Map as empty.
   const isUnsound = ['frozen', 'copy to Headers', 'copy to a Map'].includes(name)
   return base.startsWith('ProxyAgent') && isUnsound ? 'copy to a list' : name
 }
@@ -87,7 +87,7 @@ export interface Stack {
   close(): Promise<void>
 }
 
-/** A stack, with ours in it or left out. */
+/** A stack, with our interceptor or without it. */
 export function build(u: Undici, shape: StackShape, origins: Origins, servers: Servers, isOurs: boolean): Stack {
   const { base, order, connections, h2 } = shape
   const interceptors = order.flatMap((name) => {
@@ -106,7 +106,7 @@ export function build(u: Undici, shape: StackShape, origins: Origins, servers: S
         requestTls: { secureContext: servers.trust },
       })
     : new u.Agent(options)
-  // What `compose` and RetryAgent return cannot always be closed.
+  // The dispatchers that `compose` and RetryAgent return cannot always be closed.
   const close = (): Promise<void> => agent.destroy()
   if (base === 'RetryAgent') return { dispatcher: new u.RetryAgent(agent, retry).compose(...interceptors), close }
   const composed = agent.compose(...interceptors)

@@ -13,7 +13,7 @@ const proxied = {
 export const themes: readonly Theme[] = [
   { ...plain, title: 'an Agent' },
   { ...plain, title: 'an Agent with one connection per origin', connections: [1] },
-  // Fewer connections than by default where each costs a handshake, so that the time goes into more stacks.
+  // Fewer connections than by default, since each costs a handshake: the time is better spent on more stacks.
   { ...plain, title: 'an Agent over TLS', schemes: ['https'], connections: [1, 3] },
   { ...plain, title: 'an Agent with HTTP/2', schemes: ['https'], h2: true, connections: [1, 2] },
   { ...retried, title: 'a RetryAgent' },
