@@ -17,11 +17,19 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-// Shared by all conversations, as in a service.
-const names = ['affinityFetch', 'OpenAI', 'Anthropic', 'undici 8, below retry', 'undici 8, below retry and redirect']
+// Shared by all conversations, as a service would.
+const names = [
+  'affinityFetch',
+  'affinityFetch over another fetch',
+  'OpenAI',
+  'AzureOpenAI',
+  'Anthropic',
+  'undici 8, below retry',
+  'undici 8, below retry and redirect',
+]
 const sessions = Array.from({ length: CONVERSATIONS }, () => new Session())
 
-// The same sequence in each run, so that a failure can be reproduced.
+// The same walk each time: a failure can be played again.
 function lcg(seed: number): (below: number) => number {
   let state = seed
   return (below) => {
@@ -30,7 +38,7 @@ function lcg(seed: number): (below: number) => number {
   }
 }
 
-/** One call whose content is the key that it must carry. */
+/** One call that says in its content which key it must carry. */
 function call(client: Connection): Promise<unknown> {
   const content = currentSession()?.key ?? 'unpinned'
   return client.call({ content })
@@ -40,18 +48,28 @@ async function read(client: Connection): Promise<void> {
   const content = currentSession()?.key ?? 'unpinned'
   const stream = await client.stream?.({ content })
   if (stream === undefined) throw new Error('a stream')
-  // Read outside of any session's scope.
+  // Read where nobody speaks.
   await runWithoutSession(async () => {
     for await (const _ of stream);
   })
 }
 
-it('carries 100,000 interleaved calls with no wrong and no missing key: retries, streams, nested scopes, side calls', {
-  timeout: 600_000,
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+
+/** What must not grow with the number of calls. */
+function inUse(): { readonly heapMB: number; readonly sockets: number } {
+  collectGarbage()
+  const sockets = process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+  return { heapMB: process.memoryUsage().heapUsed / 2 ** 20, sockets }
+}
+
+it(`sends ${CALLS} interleaved calls without a wrong or a missing key: retries, streams, nested scopes, side calls`, {
+  timeout: Math.max(600_000, CALLS * 10),
 }, async () => {
   const connections = names.map((name) => {
     const integration = integrations.find((each) => each.name === name)
-    if (integration === undefined) throw new Error(`no integration called ${name}`)
+    if (integration === undefined) throw new Error(`There is no integration called ${name}`)
     return integration.connect(server.origin, {})
   })
   const random = lcg(42)
