@@ -8,8 +8,8 @@ const KEY = 'conversation-42'
 const FIELDS = ['prompt_cache_key', 'session_id', 'user', '_', 'a-b', '__proto__', 'u0075']
 
 const field = fc.constantFrom(...FIELDS)
-// No backslash in a name: once V8 has seen one, JSON.parse of Node 24 and 26 reads a name that begins with an escape as
-// that one. Texts below have them.
+// No backslash in a name: once V8 has seen one, JSON.parse in Node 24 and 26 misreads a name that begins with an escape as
+// that name. Some texts below have them.
 const name = fc
   .oneof(
     { arbitrary: fc.constantFrom(...FIELDS), weight: 3 },
@@ -42,19 +42,19 @@ const { value: json, object } = fc.letrec<{ value: unknown; object: object }>((t
     fc.array(tie('value'), { maxLength: 4 }),
     tie('object'),
   ),
-  // With own members of whatever name, as JSON.parse makes them.
+  // With own members of any name, as JSON.parse creates them.
   object: fc
     .uniqueArray(fc.tuple(name, tie('value')), { maxLength: 6, selector: ([each]) => each })
     .map(Object.fromEntries),
 }))
 const indent = fc.constantFrom(undefined, 0, 1, 2, '\t', ' \n\r\t')
 const space = fc.constantFrom('', ' ', '\n', ' \t\r\n ')
-/** A text of an object, in the forms in which it may come. */
+/** The JSON text of an object, with varying whitespace. */
 const text = fc
   .tuple(object, indent, space, space)
   .map(([value, spaces, before, after]) => before + JSON.stringify(value, null, spaces) + after)
 
-/** Texts by grammar and not by JSON.stringify: with names that are repeated or escaped, and any space between. */
+/** Texts from a grammar and not from JSON.stringify: with repeated or escaped names, and any whitespace between. */
 const written = fc.letrec<Record<'value' | 'object' | 'member' | 'name' | 'string', string>>((tie) => ({
   name: fc.tuple(name, fc.nat()).map(([plain, which]) => withEscapes(plain, which)),
   string: fc
@@ -73,7 +73,7 @@ const written = fc.letrec<Record<'value' | 'object' | 'member' | 'name' | 'strin
   ),
 }))
 
-/** A JSON string of which some characters are written as escapes. Half have none. */
+/** A JSON string with some characters escaped. Half of the strings have no escapes. */
 function withEscapes(plain: string, which: number): string {
   const letters = Array.from(plain, (each, i) => {
     if (which % 2 === 1 || each.length > 1 || (which >> (i % 16)) % 4 !== 0) return JSON.stringify(each).slice(1, -1)
@@ -83,7 +83,7 @@ function withEscapes(plain: string, which: number): string {
   return `"${letters.join('')}"`
 }
 
-/** A text with a slip: cut off, or with some characters in the place of others. */
+/** A text with a mistake in it: truncated, or with some characters replaced by others. */
 const slipped = (texts: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc
     .tuple(
@@ -98,7 +98,7 @@ const slipped = (texts: fc.Arbitrary<string>): fc.Arbitrary<string> =>
       return cut ? whole.slice(0, where) + put : whole.slice(0, where) + put + whole.slice(where + gone)
     })
 
-/** What JSON.parse makes of a text, where that is an object. */
+/** The object that JSON.parse returns for a text, or undefined if it does not return one. */
 function objectOf(given: string): object | undefined {
   try {
     const value: unknown = JSON.parse(given)
@@ -108,7 +108,7 @@ function objectOf(given: string): object | undefined {
   }
 }
 
-/** What is to come of a text, and why. */
+/** Asserts the result of `withField`, and returns which case the text was. */
 function expectSame(given: string, name: string): 'not JSON' | 'own' | 'written' {
   const result = withField(given, name, KEY)
   const object = objectOf(given)
@@ -137,7 +137,7 @@ describe('withField', () => {
       fc.oneof(written.value, fc.string({ unit: 'binary' })),
       ['not JSON', 'written'] as const,
     ],
-  ])('does to a text %s what parsing and serialising would do, byte for byte', (_what, texts, often) => {
+  ])('treats a text %s as parsing and serialising would, byte for byte', (_what, texts, often) => {
     const seen = { 'not JSON': 0, own: 0, written: 0 }
     fc.assert(
       fc.property(texts, field, (given, name) => {
@@ -148,7 +148,7 @@ describe('withField', () => {
     for (const each of often) expect(seen[each], `generated texts that are ${each}`).toBeGreaterThan(50)
   })
 
-  it('recognises the caller’s own field whatever of its name is escaped, and writes no second one', () => {
+  it('recognises the caller’s own field however its name is escaped, and writes no second one', () => {
     fc.assert(
       fc.property(fc.nat(), written.object, fc.boolean(), (which, others, isFirst) => {
         const mine = `${withEscapes('prompt_cache_key', which)} : "mine"`
@@ -193,20 +193,20 @@ describe('withField', () => {
     ['{"a" "user"}', '{"a" "user"}'],
     ['{"a":1 "user":2}', '{"a":1 "user":2}'],
     ['{"a":[1,"user":2}', '{"a":[1,"user":2}'],
-    // Not JSON either, but it ends as if it had the field. Nothing is written.
+    // Not JSON either, but its end looks like the field. Nothing is written.
     ['{"a":["the first half","user":2}', undefined],
   ])('reads %s as JSON does', (given, result) => {
     expect(withField(given, 'user', KEY)).toBe(result)
   })
 
   it.each([
-    ['in front of', (prompts: unknown) => ({ model: 'm', prompt_cache_key: 'mine', prompts })],
-    ['behind', (prompts: unknown) => ({ model: 'm', prompts, prompt_cache_key: 'mine', stream: true })],
+    ['before', (prompts: unknown) => ({ model: 'm', prompt_cache_key: 'mine', prompts })],
+    ['after', (prompts: unknown) => ({ model: 'm', prompts, prompt_cache_key: 'mine', stream: true })],
     [
-      'behind, and others’ within,',
+      'after, with the same name at a deeper level, ',
       (prompts: unknown) => ({ metadata: { prompt_cache_key: 1 }, prompts, prompt_cache_key: 'mine' }),
     ],
-  ])('parses little of a text whose own field is %s its prompts', (_where, make) => {
+  ])('parses only a small part of a text whose own field is %s its prompts', (_where, make) => {
     const given = JSON.stringify(make(Array.from({ length: 1_000 }, () => 'say "prompt_cache_key": ')))
     const parse = vi.spyOn(JSON, 'parse')
     expect(withField(given, 'prompt_cache_key', KEY)).toBeUndefined()
@@ -216,7 +216,7 @@ describe('withField', () => {
     expect(read).toBeLessThan(200)
   })
 
-  // Nothing here is timed: what takes a step per pair of characters does not end in the time that a test has.
+  // Nothing here is measured: an algorithm of quadratic time does not finish within the test's timeout.
   const many = 1_000_000
   const adversaries: [string, string][] = [
     ['backslashes', `{"a":"${'\\'.repeat(many)}"}`],
@@ -228,24 +228,24 @@ describe('withField', () => {
     ['nested brackets', `{"a":${'['.repeat(many / 2)}${']'.repeat(many / 2)}}`],
     ['nested objects', `${'{"metadata":'.repeat(many / 12)}{}${'}'.repeat(many / 12)}`],
     ['open objects', `${'{"metadata":'.repeat(many / 12)}}`],
-    ['strings that do not end', `{"a":[${'"x'.repeat(many / 2)}}`],
+    ['unterminated strings', `{"a":[${'"x'.repeat(many / 2)}}`],
     ['members', `{${'"a":1,'.repeat(many / 6)}"b":1}`],
-    ['names alone', `{${'"prompt_cache_key",'.repeat(many / 20)}}`],
+    ['names without values', `{${'"prompt_cache_key",'.repeat(many / 20)}}`],
     ['spaces', `{${' '.repeat(many)}}`],
     ['spaces at the end', `{}${' '.repeat(many)}`],
     ['colons', `{"a"${':'.repeat(many)}}`],
     ['digits', `{"a":${'1'.repeat(many)}}`],
-    ['the name within', `{"a":[${'{"prompt_cache_key":1},'.repeat(many / 23)}0]}`],
+    ['the name in nested objects', `{"a":[${'{"prompt_cache_key":1},'.repeat(many / 23)}0]}`],
     [
-      'the name further and further within',
+      'the name at ever deeper levels',
       `${'{"prompt_cache_key":'.repeat(many / 21)}1${'}'.repeat(many / 21)}`.replace('prompt', 'a'),
     ],
     ['the name in prompts', `{"a":"${',\\"prompt_cache_key\\":1'.repeat(many / 23)}"}`],
     ['the name as a value', `{"a":[${'"prompt_cache_key",'.repeat(many / 20)}1]}`],
-    ['the name without an end', `{"a":[${'{"prompt_cache_key":'.repeat(many / 21)}}`],
+    ['the name in unterminated objects', `{"a":[${'{"prompt_cache_key":'.repeat(many / 21)}}`],
     ['escapes in names', `{"a":[${'{"\\u0070rompt_cache_ke\\u0079":1},'.repeat(many / 33)}0]}`],
   ]
-  it.each(adversaries)('takes no longer for %s than for prose', (_what, given) => {
+  it.each(adversaries)('takes linear time for %s', (_what, given) => {
     for (const name of ['prompt_cache_key', 'user']) {
       const named = `${given.slice(0, -1)},"x":"${name} ${name}"}`
       for (const each of [given, named]) expectSame(each, name)
@@ -253,14 +253,14 @@ describe('withField', () => {
     expect(modelOf(given)).toBeUndefined()
   })
 
-  // In a process of its own, since what V8 has learned stays with it, and is lost where others have taught it more.
-  it('recognises the caller’s own field where V8 takes its name for another one', async () => {
+  // In a separate process: V8 keeps the names that it has seen, and other tests would add more.
+  it('recognises the caller’s own field where V8 misreads its name', async () => {
     const source = new URL('../../packages/llm-affinity/src/stamping/json-field.ts', import.meta.url).href
     const misread = '{"a":0,"\\u005f":"mine"}'
     const long = `{"a":0,"\\u0062":${'1'.repeat(200)},"\\u005f":1}`
     const script = `
       import { withField } from ${JSON.stringify(source)}
-      // For as long as Node 24 remembers a backslash here, it reads any one character that is written as an escape as one.
+      // As long as Node 24 remembers this backslash, it reads every name of one escaped character as a backslash.
       const kept = JSON.parse(${JSON.stringify('{"a":0,"\\\\":1}')})
       const results = [${JSON.stringify(misread)}, ${JSON.stringify(long)}].map((text) => withField(text, '_', 'k') ?? 'own')
       console.log(Object.keys(kept).length, results.join(), withField(${JSON.stringify(misread)}, 'a-b', 'k'))`
@@ -295,14 +295,14 @@ describe('modelOf', () => {
   })
 
   it.each([
-    ['behind a long prompt', JSON.stringify({ messages: 'x'.repeat(5_000), model: 'm' })],
-    ['that is cut', JSON.stringify({ model: 'x'.repeat(5_000) })],
-    ['of an array', '["model"]'],
-    ['of nothing', ''],
-    ['of an open object', '{'],
-    ['of an open string', '{"model":"m'],
+    ['after a long prompt', JSON.stringify({ messages: 'x'.repeat(5_000), model: 'm' })],
+    ['when it is truncated', JSON.stringify({ model: 'x'.repeat(5_000) })],
+    ['in an array', '["model"]'],
+    ['in an empty text', ''],
+    ['in an unterminated object', '{'],
+    ['in an unterminated string', '{"model":"m'],
     ['with a bad escape', '{"model":"\\x"}'],
-  ])('gives none %s', (_what, given) => {
+  ])('returns no model %s', (_what, given) => {
     expect(modelOf(given)).toBeUndefined()
   })
 

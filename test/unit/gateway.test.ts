@@ -11,10 +11,14 @@ describe('a user-defined gateway', () => {
     ['an empty name', { ...own, name: '' }, /`gateway.name` .*, got ""/],
     ['no headers', { name: 'ours' }, /`gateway.headers` to be a list.*, got undefined/],
     ['an empty list of headers', { ...own, headers: [] }, /`gateway` to have a header or a `body`, got neither/],
-    ['a header alone', { ...own, headers: 'x-ours' }, /`gateway.headers` .*, got "x-ours"/],
-    ['a header that is none', { ...own, headers: ['x-ours', 7] }, /`gateway.headers` .*, got \["x-ours", a number\]/],
+    ['headers that are a string', { ...own, headers: 'x-ours' }, /`gateway.headers` .*, got "x-ours"/],
+    [
+      'a header that is a number',
+      { ...own, headers: ['x-ours', 7] },
+      /`gateway.headers` .*, got \["x-ours", a number\]/,
+    ],
     ['a header with a space', { ...own, headers: ['x ours'] }, /`gateway.headers`/],
-    ['a header with a line', { ...own, headers: ['x-ours\n'] }, /`gateway.headers`/],
+    ['a header with a line break', { ...own, headers: ['x-ours\n'] }, /`gateway.headers`/],
     ['a header with a colon', { ...own, headers: ['x-ours:'] }, /`gateway.headers`/],
     ['an empty header', { ...own, headers: [''] }, /`gateway.headers`/],
     ...[
@@ -49,35 +53,31 @@ describe('a user-defined gateway', () => {
     ],
     ['a host with a port', { ...own, hosts: ['a.example:443'] }, /`gateway.hosts`/],
     ['a host with two stars', { ...own, hosts: ['*.a.*.example'] }, /`gateway.hosts`/],
-    ['a star alone', { ...own, hosts: ['*'] }, /`gateway.hosts`/],
+    ['only a star as a host', { ...own, hosts: ['*'] }, /`gateway.hosts`/],
     ['a host in upper case', { ...own, hosts: ['A.example'] }, /`gateway.hosts`/],
-    ['no hosts in the list', { ...own, hosts: [] }, /`gateway.hosts` .*, got \[\]/],
-    ['strict as a word', { ...own, requiresKey: 'yes' }, /`gateway.requiresKey` to be true or false, got "yes"/],
+    ['an empty list of hosts', { ...own, hosts: [] }, /`gateway.hosts` .*, got \[\]/],
+    ['requiresKey as a string', { ...own, requiresKey: 'yes' }, /`gateway.requiresKey` to be true or false, got "yes"/],
     [
       'pinsPerModel as a number',
       { ...own, pinsPerModel: 1 },
       /`gateway.pinsPerModel` to be true or false, got a number/,
     ],
-    ['a value that is a text', { ...own, keyPattern: '.*' }, /`gateway.keyPattern` to be a RegExp.*, got ".\*"/],
-    ['a value with the flag g', { ...own, keyPattern: /.*/g }, /`gateway.keyPattern` .*without the flags g and y/],
-    ['a value with the flag y', { ...own, keyPattern: /.*/y }, /`gateway.keyPattern` .*without the flags g and y/],
+    ['a keyPattern that is a string', { ...own, keyPattern: '.*' }, /`gateway.keyPattern` to be a RegExp.*, got ".\*"/],
+    ['a keyPattern with the flag g', { ...own, keyPattern: /.*/g }, /`gateway.keyPattern` .*without the flags g and y/],
+    ['a keyPattern with the flag y', { ...own, keyPattern: /.*/y }, /`gateway.keyPattern` .*without the flags g and y/],
     [
-      'a value that no hash matches',
+      'a keyPattern that no hash matches',
       { ...own, keyPattern: /^.{1,16}$/ },
       /`gateway.keyPattern` .*which 32 hex characters match/,
     ],
     [
-      'a value that no letter matches',
+      'a keyPattern that no letter matches',
       { ...own, keyPattern: /^\d+$/ },
       /`gateway.keyPattern` .*which 32 hex characters match/,
     ],
-    [
-      'a body, and a header that is none',
-      { ...own, headers: ['x ours'], body },
-      /`gateway.headers` .*, got \["x ours"\]/,
-    ],
+    ['a body, and an invalid header', { ...own, headers: ['x ours'], body }, /`gateway.headers` .*, got \["x ours"\]/],
     ['a body, and no list of headers', { name: 'ours', body }, /`gateway.headers` .*, got undefined/],
-    ['a body that is a name', { ...own, body: 'user' }, /`gateway.body` to be an object, got "user"/],
+    ['a body that is a string', { ...own, body: 'user' }, /`gateway.body` to be an object, got "user"/],
     [
       'a body without a field',
       { ...own, body: { paths: ['/chat'] } },
@@ -86,21 +86,21 @@ describe('a user-defined gateway', () => {
     ['a body without paths', { ...own, body: { field: 'key' } }, /`gateway.body.paths` to be a list.*, got undefined/],
     ['a field with a quote', { ...own, body: { ...body, field: 'a"b' } }, /`gateway.body.field`/],
     ['a field with a dot', { ...own, body: { ...body, field: 'a.b' } }, /`gateway.body.field` .*, got "a.b"/],
-    ['a field of nothing', { ...own, body: { ...body, field: '' } }, /`gateway.body.field`/],
+    ['an empty field', { ...own, body: { ...body, field: '' } }, /`gateway.body.field`/],
     [
       'a path without a slash',
       { ...own, body: { ...body, paths: ['chat'] } },
       /`gateway.body.paths` .*, got \["chat"\]/,
     ],
     ['a path with a query', { ...own, body: { ...body, paths: ['/chat?a'] } }, /`gateway.body.paths`/],
-    ['no paths in the list', { ...own, body: { ...body, paths: [] } }, /`gateway.body.paths`/],
+    ['an empty list of paths', { ...own, body: { ...body, paths: [] } }, /`gateway.body.paths`/],
     [
-      'a stranger in the body',
+      'an unknown member in the body',
       { ...own, body: { ...body, value: 1 } },
       /`gateway.body` to have only field, paths, got "value"/,
     ],
     [
-      'evidence that is a name',
+      'evidence that is a string',
       { ...own, evidence: 'x-backend' },
       /`gateway.evidence` to be an object, got "x-backend"/,
     ],
@@ -110,55 +110,59 @@ describe('a user-defined gateway', () => {
       { ...own, evidence: { backend: 'x backend' } },
       /`gateway.evidence.backend` to be a header name, or a list/,
     ],
-    ['no backends in the list', { ...own, evidence: { backend: [] } }, /`gateway.evidence.backend` .*, got \[\]/],
+    ['an empty list of backends', { ...own, evidence: { backend: [] } }, /`gateway.evidence.backend` .*, got \[\]/],
     [
       'a backend in the list that is not a header',
       { ...own, evidence: { backend: ['x-a', 'x b'] } },
       /`gateway.evidence.backend` .*, got \["x-a", "x b"\]/,
     ],
     [
-      'ambiguous as a word',
+      'ambiguous as a string',
       { ...own, evidence: { ambiguous: 'yes' } },
       /`gateway.evidence.ambiguous` to be true or false/,
     ],
     [
-      'failures that are a name',
+      'failureHeaders that are a string',
       { ...own, evidence: { failureHeaders: 'x-tries' } },
       /`gateway.evidence.failureHeaders` to be a list/,
     ],
     ['an outcome that is not a header', { ...own, evidence: { outcome: '' } }, /`gateway.evidence.outcome`/],
     ['an echo that is a flag', { ...own, evidence: { echo: true } }, /`gateway.evidence.echo` .*, got a boolean/],
     ['a source that is a list', { ...own, evidence: { source: ['a'] } }, /`gateway.evidence.source`/],
-    ['a model that is none', { ...own, evidence: { model: null } }, /`gateway.evidence.model` .*, got null/],
+    ['a model that is null', { ...own, evidence: { model: null } }, /`gateway.evidence.model` .*, got null/],
     [
-      'tries that are a name',
+      'retryHeaders that are a string',
       { ...own, evidence: { retryHeaders: 'x-tries' } },
       /`gateway.evidence.retryHeaders` to be a list, each a header name/,
     ],
     [
-      'words that mean nothing',
+      'outcomeValues that are not results',
       { ...own, evidence: { outcomeValues: { yes: 'sticky' } } },
       /`gateway.evidence.outcomeValues` to be an object of outcomes/,
     ],
-    ['words that are a list', { ...own, evidence: { outcomeValues: ['hit'] } }, /`gateway.evidence.outcomeValues`/],
     [
-      'a part that is a text',
+      'outcomeValues that are a list',
+      { ...own, evidence: { outcomeValues: ['hit'] } },
+      /`gateway.evidence.outcomeValues`/,
+    ],
+    [
+      'a backendPattern that is a string',
       { ...own, evidence: { backendPattern: '-(.*)-' } },
       /`gateway.evidence.backendPattern` to be a RegExp/,
     ],
     [
-      'a part with the flag g',
+      'a backendPattern with the flag g',
       { ...own, evidence: { backendPattern: /a/g } },
       /`gateway.evidence.backendPattern` .*without the flags g and y/,
     ],
     [
-      'a stranger in the evidence',
+      'an unknown member in the evidence',
       { ...own, evidence: { hit: 'x' } },
       /`gateway.evidence` to have only outcome, .*, got "hit"/,
     ],
-    ['a stranger', { ...own, header: 'x-ours' }, /`gateway` to have only name, headers, .*, got "header"/],
+    ['an unknown member', { ...own, header: 'x-ours' }, /`gateway` to have only name, headers, .*, got "header"/],
     [
-      'a stranger by a name that every object has',
+      'an unknown member whose name every object inherits',
       { ...own, constructor: 'x' },
       /`gateway` to have only .*, got "constructor"/,
     ],
@@ -173,11 +177,11 @@ describe('a user-defined gateway', () => {
   })
 
   it.each<[string, Gateway]>([
-    ['headers alone', own],
-    ['a body field alone', { name: 'ours', headers: [], body }],
+    ['only headers', own],
+    ['only a body field', { name: 'ours', headers: [], body }],
     ['members that are not set', { ...own, hosts: undefined as never, requiresKey: undefined as never }],
     [
-      'all that there is',
+      'every member',
       {
         ...own,
         parent: 'x-parent',
@@ -221,7 +225,7 @@ describe('a user-defined gateway', () => {
     expect(row.headers).toEqual(['x-ours'])
   })
 
-  it('has its names in lower case, as integrations compare them', () => {
+  it('has its header names in lower case, as integrations compare them', () => {
     const row = resolveGateway({ name: 'Ours', headers: ['X-Ours'], parent: 'X-Parent' })
     expect(row).toEqual({ name: 'Ours', headers: ['x-ours'], parent: 'x-parent' })
   })
@@ -230,11 +234,11 @@ describe('a user-defined gateway', () => {
     ['a parent', { ...gateways.get('dynamo'), parent: 'x-dynamo-parent-session-id' }],
     ['keys for side calls', { ...gateways.get('litellm'), requiresKey: true }],
     ['evidence', { ...gateways.get('smg'), evidence: { backend: 'x-smg-routed-worker-id', ambiguous: true } }],
-  ])('may be one of the table with a change: %s', (_what, gateway) => {
+  ])('may be a row of the table with a change: %s', (_what, gateway) => {
     expect(resolveGateway(gateway)).toEqual(gateway)
   })
 
-  it('has each header once, in whatever letter case it is named', () => {
+  it('has each header once, in whatever letter case it is given', () => {
     expect(resolveGateway({ name: 'ours', headers: ['X-Ours', 'x-ours', 'X-OURS'] }).headers).toEqual(['x-ours'])
   })
 })

@@ -10,13 +10,13 @@ const rows = [...gateways.values()]
 const sentTo = (url: string): Record<string, string> => affinityHeaders(url, { session })
 const stamped = (...names: string[]): Record<string, string> =>
   Object.fromEntries(names.map((name) => [name, session.key]))
-// A second matcher, so that the first is not its own witness.
+// A second matcher, so that the first one is not compared with itself.
 const covers = (known: string, host: string): boolean =>
   new RegExp(`^${known.replaceAll('.', '\\.').replace('*', '.+')}$`).test(host)
 const GENERIC = stamped('x-session-id', 'x-litellm-session-id')
 
 describe('the table', () => {
-  it('is keyed by the names that its rows have, and each has a source', () => {
+  it('is keyed by the names of its rows, and each row has a source', () => {
     expect([...gateways.keys()]).toEqual(rows.map(({ name }) => name))
     expect(Object.keys(sources).toSorted()).toEqual([...gateways.keys()].toSorted())
   })
@@ -29,17 +29,20 @@ describe('the table', () => {
     expect(rows.flatMap(open)).toEqual([])
   })
 
-  it.each(rows.filter(({ name }) => name !== 'none'))('holds $name to what a row of a user’s own is held to', (row) => {
-    expect(resolveGateway({ ...row })).toEqual(row)
-    expect(resolveGateway({ ...row })).not.toBe(row)
-  })
+  it.each(rows.filter(({ name }) => name !== 'none'))(
+    'has a $name that passes the checks of a user-defined gateway',
+    (row) => {
+      expect(resolveGateway({ ...row })).toEqual(row)
+      expect(resolveGateway({ ...row })).not.toBe(row)
+    },
+  )
 
   it('has one gateway that no user may define: the one that stamps nothing', () => {
     expect(() => resolveGateway({ ...gateways.get('none') } as Gateway)).toThrow(/to have a header or a `body`/)
     expect(affinityHeaders('http://gateway:4000', { session, gateway: 'none' })).toEqual({})
   })
 
-  it('has each host in one row only, by which that row is found', () => {
+  it('has each host in exactly one row, and finds that row by the host', () => {
     const hosts = rows.flatMap((row) => row.hosts ?? [])
     expect(new Set(hosts).size).toBe(hosts.length)
     for (const { name, hosts = [] } of rows) {
@@ -60,7 +63,7 @@ describe('the table', () => {
     }
   })
 
-  // A field that an API does not know makes some refuse the call, so a new one is a decision.
+  // Some APIs reject calls that have an unknown field, so each new one is a deliberate decision.
   it('has body fields only for gateways that must be named or have a host', () => {
     const fields = rows.flatMap(({ name, body }) =>
       body ? body.paths.map((path) => `${name} ${body.field} ${path}`) : [],
@@ -97,7 +100,7 @@ describe('the table', () => {
     const dynamo = { ...gateways.get('dynamo'), parent: 'x-dynamo-parent-session-id' }
     expect(of(session, dynamo)).toEqual({ 'x-dynamo-session-id': session.key })
     expect(of(child, dynamo)).toEqual({ 'x-dynamo-session-id': child.key, 'x-dynamo-parent-session-id': session.key })
-    // No key, and no hash of none.
+    // A parent without a key is not sent, not even as a hash.
     const gateway = { name: 'ours', headers: ['x-ours'], parent: 'x-parent', keyPattern: /^.{1,32}$/ }
     const orphan = new Session('').child()
     expect(of(orphan, gateway)).toEqual({ 'x-ours': orphan.key })
@@ -192,7 +195,7 @@ describe('a provider is recognised by its host', () => {
     'https://together.ai/v1',
     'http://127.0.0.1:4000/v1',
     'http://[::1]:4000/v1',
-  ])('and not by what looks like it: %s', (url) => {
+  ])('does not mistake a similar URL for a provider: %s', (url) => {
     expect(sentTo(url)).toEqual(GENERIC)
   })
 

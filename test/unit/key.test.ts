@@ -9,7 +9,7 @@ const anyText = fc.string({ unit: 'binary', maxLength: 300 })
 const onWire = /^[A-Za-z0-9_-]{8,64}$/
 
 describe('sha256', () => {
-  it('is the SHA-256 of node:crypto, for any text', () => {
+  it('equals the SHA-256 of node:crypto for any text', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         expect(hex(sha256(text))).toBe(createHash('sha256').update(text, 'utf8').digest('hex'))
@@ -18,14 +18,14 @@ describe('sha256', () => {
     )
   })
 
-  it('is right at every length around its blocks', () => {
+  it('is correct at every length around its block size', () => {
     for (let length = 0; length <= 260; length++) {
       const text = 'x'.repeat(length)
       expect(hex(sha256(text))).toBe(createHash('sha256').update(text).digest('hex'))
     }
   })
 
-  it('is the HMAC of node:crypto, for any secret and text', () => {
+  it('equals the HMAC of node:crypto for any secret and text', () => {
     fc.assert(
       fc.property(anyText, anyText, (secret, text) => {
         expect(hex(hmacSha256(secret, text))).toBe(createHmac('sha256', secret).update(text, 'utf8').digest('hex'))
@@ -59,17 +59,17 @@ describe('a key', () => {
   it.each([
     ['too short', 'seven77'],
     ['too long', 'x'.repeat(65)],
-    ['with a blank', 'conversation 42'],
+    ['with a space', 'conversation 42'],
     ['not ASCII', 'Gespräch-42'],
     ['with a line break', 'conversation\r\nx-evil: 1'],
     ['that looks like a turn', 'conversation_t1'],
     ['that looks like a retry', 'conversation_r12'],
     ['with a dot', 'conversation.42'],
-  ])('is 32 hex characters of the SHA-256 of an id %s', (_why, id) => {
+  ])('is the first 32 hex characters of the SHA-256 of an id %s', (_why, id) => {
     expect(keyOf(id)).toBe(createHash('sha256').update(id).digest('hex').slice(0, 32))
   })
 
-  it('differs where ids do', () => {
+  it('differs for different ids', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' }), (one, other) => {
         expect(keyOf(one) === keyOf(other)).toBe(one === other)
@@ -89,12 +89,12 @@ describe('a key', () => {
     )
   })
 
-  it('does not let a namespace run into an id', () => {
+  it('keeps the namespace and the id separate', () => {
     expect(keyOf('bc', 'a')).not.toBe(keyOf('c', 'ab'))
     expect(keyOf('b', 'a\0')).not.toBe(keyOf('\0b', 'a'))
   })
 
-  it('with a secret is the HMAC that any other program can compute', () => {
+  it('with a secret is an HMAC that other programs can compute', () => {
     const text = JSON.stringify(['acme', 'conversation-42'])
     const expected = createHmac('sha256', 's3cret').update(text).digest('hex').slice(0, 32)
     expect(new Session('conversation-42', { namespace: 'acme', secret: 's3cret' }).key).toBe(expected)
@@ -103,9 +103,9 @@ describe('a key', () => {
 
   describe.each([
     ['with node:crypto', () => {}],
-    ['without it', () => vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined)],
+    ['without node:crypto', () => vi.spyOn(process, 'getBuiltinModule').mockReturnValue(undefined)],
     [
-      'with one that throws',
+      'with a node:crypto that throws',
       () => {
         const createHash = (): never => {
           throw new Error('not implemented')
@@ -114,16 +114,16 @@ describe('a key', () => {
       },
     ],
     [
-      'with one that is wrong',
+      'with a node:crypto that returns wrong hashes',
       () => {
         vi.spyOn(process, 'getBuiltinModule').mockReturnValue({ createHash: () => createHash('sha1') })
       },
     ],
-  ])('of long texts is the same as of short ones, on a runtime %s', (_runtime, prepare) => {
+  ])('of a long text is computed by the same rule as of a short one, on a runtime %s', (_runtime, prepare) => {
     beforeEach(prepare)
     afterEach(() => vi.restoreAllMocks())
 
-    // Pieces of it end after 65,536 UTF-16 units: between and inside of pairs, of lone halves, and of what JSON escapes.
+    // Chunks end after 65,536 UTF-16 units: between and inside surrogate pairs, lone surrogates, and JSON escapes.
     const long = fc
       .tuple(
         fc.integer({ min: 65_530, max: 65_537 }),

@@ -9,7 +9,7 @@ import {
   stampHeaders,
 } from '../../packages/llm-affinity/src/stamping/request-headers.ts'
 
-// Not imported: its types change the global ones of every test.
+// Not imported: its types would change the global types of every test.
 const { Headers: Whatwg }: { Headers: typeof Headers } = createRequire(import.meta.url)('@whatwg-node/fetch')
 
 type HeadersInit = NonNullable<RequestInit['headers']>
@@ -25,7 +25,7 @@ const name = fc.oneof(
 const value = fc.stringMatching(/^[!-~]{1,20}$/)
 const pairs = fc.array(fc.tuple(name, value), { maxLength: 8 })
 
-/** Every form in which fetch takes headers. */
+/** Every form in which fetch accepts headers. */
 const forms: Record<string, (list: [string, string][]) => HeadersInit> = {
   'an object': (list) => Object.fromEntries(list),
   'an object without prototype': (list) => Object.assign(Object.create(null), Object.fromEntries(list)),
@@ -57,7 +57,7 @@ describe.each(Object.entries(forms))('fetch headers as %s', (_form, make) => {
   })
 })
 
-/** What undici would send: its own reading of the forms that it takes. */
+/** The headers that undici would send, by its own reading of the forms that it accepts. */
 function sent(headers: unknown): [string, string][] {
   if (headers === null || headers === undefined) return []
   const flat: unknown[] = Array.isArray(headers)
@@ -110,11 +110,11 @@ it('list values stay lists in a flat list', () => {
   expect(stamped).toEqual(['accept', ['a', 'b'], 'x', 'y', 'x-session-id', KEY, 'x-litellm-session-id', KEY])
 })
 
-it('an empty list becomes an object, which every version of cache takes', () => {
+it('turns an empty list into an object, which every version of the cache interceptor accepts', () => {
   expect(stampDispatchHeaders([], STAMP)).toEqual(Object.fromEntries(OURS.map((each) => [each, KEY])))
 })
 
-it('an iterable of pairs becomes an object that holds lists of repeated names', () => {
+it('turns an iterable of pairs into an object with a list for each repeated name', () => {
   const pairs = {
     *[Symbol.iterator]() {
       yield* [
@@ -127,7 +127,7 @@ it('an iterable of pairs becomes an object that holds lists of repeated names', 
   expect(stampDispatchHeaders(pairs, { names: ['key'], key: KEY })).toEqual({ a: ['1', '3'], b: '2', key: KEY })
 })
 
-it('names keep their letter case', () => {
+it('keeps the letter case of names', () => {
   expect(stampHeaders([['X-Own', 'a']], STAMP)).toContainEqual(['X-Own', 'a'])
   expect(stampHeaders({ 'X-Own': 'a' }, STAMP)).toHaveProperty('X-Own', 'a')
 })
@@ -150,7 +150,7 @@ it('a polluted Object.prototype neither adds nor loses a header', () => {
   }
 })
 
-it('headers that can be read only once are left unread', () => {
+it('does not read headers that can be read only once', () => {
   function* once(): Generator<[string, string]> {
     yield ['a', 'b']
   }
@@ -165,21 +165,21 @@ const counting = { toString: () => 'counts' }
 it.each([
   ['a getter', { get: () => 'x', enumerable: true }],
   ['an object', { value: counting, enumerable: true }],
-])('headers with %s for a value are not steady', (_kind, descriptor) => {
+])('does not treat headers with %s for a value as steady', (_kind, descriptor) => {
   expect(isSteady(Object.defineProperty({}, 'a', descriptor))).toBe(false)
 })
 
 it.each([[[['a', counting]]], [new Map([['a', counting]])], [['a', '1']], [new Set(['ab'])]])(
-  'lists of something else than pairs of texts are not steady: %o',
+  'does not treat lists of anything but pairs of strings as steady: %o',
   (given) => expect(isSteady(given)).toBe(false),
 )
 
 it.each([[{ a: '1', b: 2, c: null }], [new Headers()], [[['a', '1']]], [new Map([['a', '1']])], [undefined]])(
-  'usual headers are steady: %o',
+  'treats common headers as steady: %o',
   (given) => expect(isSteady(given)).toBe(true),
 )
 
-it('headers that cannot be enumerated are kept when others are taken off', () => {
+it('keeps non-enumerable headers when it removes others', () => {
   const given = Object.defineProperty({ 'B-C': '2' }, 'a', { value: '1' })
   expect(changedHeaders(given, ['b-c'])).toEqual({ a: '1' })
 })
@@ -195,7 +195,7 @@ it.each<[string, unknown]>([
   ['a list', ['accept', '*/*', 'Host', 'gateway.test']],
   ['a Map', new Map([['Host', 'gateway.test']])],
   ['a Headers', new Headers({ Host: 'gateway.test' })],
-])('the Host header of a dispatch is read from %s', (_what, headers) => {
+])('reads the Host header of a dispatch from %s', (_what, headers) => {
   expect(readHeader(headers, 'host')).toBe('gateway.test')
   expect(readHeader(headers, 'hos') ?? undefined).toBeUndefined()
 })

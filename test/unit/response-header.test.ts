@@ -10,13 +10,17 @@ it.each<[string, unknown, string | undefined]>([
   ['a list, several', ['x-backend', 'a', 'X-BACKEND', 'b'], 'a, b'],
   ['a list of bytes', [bytes('X-Backend'), bytes('a')], 'a'],
   ['a list with an empty value', ['x-backend', ''], ''],
-  // One character a byte, as fetch has them: whoever knows that they are UTF-8 reads them so.
+  // One character per byte, as in fetch: a caller that expects UTF-8 can decode them.
   ['bytes that are not ASCII', [bytes('x-backend'), bytes('é')], 'Ã©'],
-  ['bytes, more than a call takes arguments', [bytes('x-backend'), bytes('a'.repeat(500_000))], 'a'.repeat(500_000)],
+  [
+    'more bytes than a function accepts arguments',
+    [bytes('x-backend'), bytes('a'.repeat(500_000))],
+    'a'.repeat(500_000),
+  ],
   ['an object without it', { 'x-other': 'x-backend' }, undefined],
   ['a list without it', ['x-other', 'x-backend'], undefined],
   ['nothing', undefined, undefined],
   ['null', null, undefined],
-])('a response header is read from %s', (_what, headers, value) => {
+])('reads a response header from %s', (_what, headers, value) => {
   expect(readResponseHeader(headers, 'x-backend')).toBe(value)
 })

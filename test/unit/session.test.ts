@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from 'vitest'
 import { activeScope, isDetachedScope } from '../../packages/llm-affinity/src/session/scope.ts'
 
 describe('a session', () => {
-  it('without an id has a random one of 32 hex characters, which is its key', () => {
+  it('without an id gets a random one of 32 hex characters, which is its key', () => {
     const [one, other] = [new Session(), new Session()]
     expect(one.id).toMatch(/^[0-9a-f]{32}$/)
     expect(one.key).toBe(one.id)
@@ -25,7 +25,7 @@ describe('a session', () => {
     expect(lane.lane('titles').key).not.toBe(lane.key)
   })
 
-  it('gives a named child the same key each time, an unnamed one another, and both remember it', () => {
+  it('gives a named child the same key each time, an unnamed child a new one, and both their parent', () => {
     const session = new Session('conversation-42')
     expect(session.child('search').key).toBe(session.child('search').key)
     expect(session.child('search').key).not.toBe(session.lane('search').key)
@@ -34,7 +34,7 @@ describe('a session', () => {
     expect(session.child('search').id).toBe('conversation-42/search')
   })
 
-  it('forks into a session of its own, with the same key where the cache is shared', () => {
+  it('forks into a separate session, which has the same key where the cache is shared', () => {
     const session = new Session('conversation-42')
     session.repin()
     expect(session.fork().key).not.toBe(session.key)
@@ -45,7 +45,7 @@ describe('a session', () => {
     expect(session.key).not.toBe(shared.key)
   })
 
-  it('has another key in each epoch, the same for all who count the same', () => {
+  it('has a different key in each epoch, which depends only on the id and the epoch', () => {
     const session = new Session('conversation-42')
     const keys = [session.key]
     for (let i = 0; i < 10; i++) {
@@ -58,7 +58,7 @@ describe('a session', () => {
     expect(again.key).toBe(keys[1])
   })
 
-  it('survives a store: key, lanes, parent and later epochs', () => {
+  it('keeps its key, lanes, parent and later epochs when it is stored and restored', () => {
     const session = new Session('tenant id', { namespace: 'acme', secret: 's3cret' }).child('search')
     session.repin()
     const text = JSON.stringify(session)
@@ -77,17 +77,17 @@ describe('a session', () => {
     ['nothing', undefined],
     ['text', '{}'],
     ['another version', { version: 2, id: 'a', key: 'conversation-42', epoch: 0 }],
-    ['a key that no wire would take', { version: 1, id: 'a', key: 'a\r\nb: c', epoch: 0 }],
-    ['a key without end', { version: 1, id: 'a', key: 'x'.repeat(65), epoch: 0 }],
-    ['an epoch that is no count', { version: 1, id: 'a', key: 'conversation-42', epoch: -1 }],
-    ['a parent that is none', { version: 1, id: 'a', key: 'conversation-42', epoch: 0, parent: 'a' }],
+    ['a key that is not safe on the wire', { version: 1, id: 'a', key: 'a\r\nb: c', epoch: 0 }],
+    ['a key that is too long', { version: 1, id: 'a', key: 'x'.repeat(65), epoch: 0 }],
+    ['a negative epoch', { version: 1, id: 'a', key: 'conversation-42', epoch: -1 }],
+    ['a parent that is not a state', { version: 1, id: 'a', key: 'conversation-42', epoch: 0, parent: 'a' }],
   ])('is not restored from %s', (_what, state) => {
     expect(() => Session.from(state as SessionState)).toThrow(
       /^Expected `state` to be what `toJSON\(\)` of a session returned, got /,
     )
   })
 
-  it('restores 64 ancestors from a forged state whose chain has no end', () => {
+  it('restores 64 ancestors from a forged state whose chain is endless', () => {
     const state: { version: 1; id: string; key: string; epoch: number; parent?: SessionState } = {
       version: 1,
       id: 'a',
@@ -100,7 +100,7 @@ describe('a session', () => {
     expect(ancestors).toBe(64)
   })
 
-  it('remembers 64 ancestors, and keeps no others alive', async () => {
+  it('keeps 64 ancestors, and lets the others be collected', async () => {
     setFlagsFromString('--expose-gc')
     const collect: () => void = runInNewContext('gc')
     const collected = new Set<number>()
@@ -121,7 +121,7 @@ describe('a session', () => {
     expect(new Set(ancestors).size).toBe(64)
   })
 
-  it('knows its parent, however many generations were before', () => {
+  it('has its parent after any number of generations', () => {
     let session = new Session('conversation-42')
     for (let i = 0; i < 200; i++) {
       const fork = session.fork()
@@ -132,7 +132,7 @@ describe('a session', () => {
     }
   })
 
-  it('is described and restored after 20,000 generations, with the keys of its ancestors', () => {
+  it('is stored and restored after 20,000 generations, with the keys of its ancestors', () => {
     let session = new Session('conversation-42')
     for (let i = 0; i < 20_000; i++) session = i % 3 === 0 ? session.child('worker') : session.fork()
     session = session.child('worker').child('worker')
@@ -193,7 +193,7 @@ describe('a session', () => {
 })
 
 describe('a scope', () => {
-  it('reaches through awaits, timers, microtasks and events that are awaited', async () => {
+  it('continues across awaits, timers and microtasks', async () => {
     const session = new Session()
     await session.run(async () => {
       await null
@@ -216,7 +216,7 @@ describe('a scope', () => {
     expect(currentSession()).toBeUndefined()
   })
 
-  it('is left by runWithoutSession and entered again after it', () => {
+  it('is suspended by runWithoutSession and resumed after it', () => {
     const session = new Session()
     session.run(() => {
       expect(runWithoutSession(() => currentSession())).toBeUndefined()
@@ -326,12 +326,12 @@ describe('iterate', () => {
   })
 })
 
-describe('a mistake', () => {
+describe('an invalid argument', () => {
   const { run, lane, child, iterate } = Session.prototype
   const session = new Session()
   it.each<[string, () => unknown, RegExp]>([
     [
-      'a session that is none',
+      'a number as the session',
       () => runWithSession(42 as never, () => {}),
       /`session` to be a Session or an id of one, got a number/,
     ],
@@ -346,23 +346,27 @@ describe('a mistake', () => {
       /`fn` to be a function, got undefined/,
     ],
     ['no function, on a session', () => run.call(session, 'x' as never), /`fn` to be a function, got a string/],
-    ['no function, without one', () => runWithoutSession(null as never), /`fn` to be a function, got null/],
-    ['an id that is no text', () => new Session(7 as never), /`id` to be a string, got a number/],
+    ['no function, without a session', () => runWithoutSession(null as never), /`fn` to be a function, got null/],
+    ['an id that is not a string', () => new Session(7 as never), /`id` to be a string, got a number/],
     [
-      'options that are none',
+      'null as the options',
       () => new Session('a', null as never),
       /session options to be an object such as .*, got null/,
     ],
-    ['a namespace that is no text', () => new Session('a', { namespace: 1 as never }), /`namespace` to be a string/],
+    [
+      'a namespace that is not a string',
+      () => new Session('a', { namespace: 1 as never }),
+      /`namespace` to be a string/,
+    ],
     ['an empty secret', () => new Session('a', { secret: '' }), /`secret` to be a string that is not empty/],
     ['a lane without a name', () => lane.call(session, undefined as never), /`name` to be a string, got undefined/],
-    ['a child with a strange name', () => child.call(session, 7 as never), /`name` to be a string, got a number/],
+    ['a child whose name is a number', () => child.call(session, 7 as never), /`name` to be a string, got a number/],
     [
-      'a source that is none',
+      'a source that is not async iterable',
       () => iterate.call(session, [1] as never),
       /`source` to be an async iterable, got an array/,
     ],
-  ])('is a TypeError that says what was expected: %s', (_what, mistake, message) => {
+  ])('throws a TypeError that names what was expected: %s', (_what, mistake, message) => {
     expect(mistake).toThrow(TypeError)
     expect(mistake).toThrow(message)
     expect(mistake).toThrow(/^Expected .*, got /)

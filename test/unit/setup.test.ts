@@ -15,7 +15,7 @@ const session = new Session('conversation-42')
 const url = 'http://gateway.example:4000/v1/chat/completions'
 const client = new OpenAI({ apiKey: 'test' })
 
-describe('a set-up mistake is a TypeError at the caller, saying what was expected and what came', () => {
+describe('a set-up mistake throws a TypeError that names what was expected and what was given', () => {
   const mistakes: [string, () => unknown, RegExp][] = [
     [
       'an unknown gateway',
@@ -23,7 +23,7 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
       /`gateway` to be one of aibrix, .*olla.*, got "lightllm"/,
     ],
     [
-      'a gateway of no kind',
+      'a number as the gateway',
       () => affinityFetch({ gateway: 7 as never }),
       /`gateway` to be a name or a row, got a number/,
     ],
@@ -38,17 +38,17 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
       /`gateway` to have a header or a `body`, got neither/,
     ],
     [
-      'a header name that is none',
+      'an invalid header name',
       () => affinityFetch({ gateway: { name: 'a', headers: ['x session'] } }),
       /`gateway.headers` .*, got \["x session"\]/,
     ],
     [
-      'a host that is none',
+      'an invalid host',
       () => affinityFetch({ gateway: { name: 'a', headers: ['x-a'], hosts: ['http://a'] } }),
       /`gateway.hosts` .*, got \["http:\/\/a"\]/,
     ],
     [
-      'an origin that is no URL',
+      'an origin that is not a URL',
       () => affinityFetch({ origins: 'gateway:4000/v1' }),
       /`origins` to be http\(s\) URLs .*, got "gateway:4000\/v1"/,
     ],
@@ -58,18 +58,22 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
       /`origins` .*, got "ftp:\/\/gateway"/,
     ],
     ['no origin at all', () => affinityFetch({ origins: [] }), /`origins` to name at least one URL/],
-    ['an origin of no kind', () => affinityInterceptor({ origins: [4000 as never] }), /`origins` .*, got a number/],
+    ['a number as an origin', () => affinityInterceptor({ origins: [4000 as never] }), /`origins` .*, got a number/],
     [
       'a session that is an id',
       () => affinityFetch({ session: 'conversation-42' as never }),
       /`session` to be a Session, got a string. Make one of an id with new Session\(id\)/,
     ],
     [
-      'options that are none',
+      'a string as the options',
       () => affinityInterceptor('olla' as never),
       /options to be an object such as .*, got a string/,
     ],
-    ['a fetch that is none', () => affinityFetch({ fetch: {} as never }), /`fetch` to be a function, got an object/],
+    [
+      'a fetch that is not a function',
+      () => affinityFetch({ fetch: {} as never }),
+      /`fetch` to be a function, got an object/,
+    ],
     ['an interceptor without options', () => affinityInterceptor(undefined as never), /options to be an object/],
     [
       'an interceptor without origins',
@@ -99,18 +103,18 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
       /options to be an object .*, got undefined/,
     ],
     [
-      'headers by hand with a wrong gateway',
+      'affinityHeaders with an unknown gateway',
       () => affinityHeaders(url, { gateway: 'nope' as never }),
       /`gateway` to be one of/,
     ],
-    ['a client that is none', () => withAffinity(undefined as never), /`client` to be an SDK client .*, got undefined/],
+    ['no client', () => withAffinity(undefined as never), /`client` to be an SDK client .*, got undefined/],
     [
       'a client that cannot be copied',
       () => withAffinity(new Headers()),
       /`client` to be an SDK client \(OpenAI 4, .* or later\), got an instance of Headers without `baseURL`. Give affinityFetch\(\) to its constructor/,
     ],
     [
-      'a class in place of a client',
+      'a class instead of a client',
       () => withAffinity(OpenAI),
       /`client` to be an SDK client .*, got a class or a function. Wrap an instance: withAffinity\(new OpenAI\(\)\)/,
     ],
@@ -122,13 +126,13 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
   ]
   mistakes.push(
     [
-      'an option that is none',
+      'an unknown option',
       () => affinityFetch({ origin: 'http://a' } as never),
       /options to be among `gateway`, `origins`, `session`, `onOutcome`, `warnBypassed`, `warnNoSession`, `fetch`, got "origin"/,
     ],
     ['an option of another integration', () => withAffinity(client, { fetch } as never), /got "fetch"/],
     [
-      'an option of a session that is none',
+      'an unknown option of a session',
       () => new Session('a', { tenant: 'b' } as never),
       /`namespace`, `secret`, got "tenant"/,
     ],
@@ -143,17 +147,17 @@ describe('a set-up mistake is a TypeError at the caller, saying what was expecte
       /free to carry a key, got \["Content-Length"\]/,
     ],
     [
-      'a header that proves who sends',
+      'a header that authenticates the sender',
       () => affinityFetch({ gateway: { name: 'a', headers: ['authorization'] } }),
       /free to carry a key/,
     ],
     [
-      'headers for what is no URL',
+      'affinityHeaders without a valid URL',
       () => affinityHeaders('gateway:4000/v1'),
       /`url` to be an http\(s\) or ws\(s\) URL .*, got "gateway:4000\/v1"/,
     ],
     [
-      'a patch with a URL for options',
+      'a patch with a URL as its options',
       () => patchGlobalFetch('http://a' as never),
       /options to be an object such as .*, got a string/,
     ],
@@ -214,7 +218,7 @@ describe('withAffinity', () => {
     expect(withAffinity(new Anthropic({ apiKey: 'test' }))).toBeInstanceOf(Anthropic)
   })
 
-  it('shares no object that can change with the client', () => {
+  it('shares no mutable object with the client', () => {
     const options = { apiKey: 'test', defaultQuery: { q: '1' }, fetchOptions: { keepalive: true } }
     for (const original of [
       new OpenAI({ ...options, defaultHeaders: { a: 'b' } }),
@@ -237,9 +241,9 @@ describe('withAffinity', () => {
 
 describe('affinityInterceptor', () => {
   it.each([
-    ['in the body alone', [], 1],
+    ['only in the body', [], 1],
     ['in a header too', ['x-key'], 0],
-  ])('warns only where nothing can be stamped: the key goes %s', (_where, headers, warnings) => {
+  ])('warns only where it cannot stamp: the key goes %s', (_where, headers, warnings) => {
     const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     const name = `body-gateway-${warnings}`
     affinityInterceptor({ origins: 'http://a', gateway: { name, headers, body: { field: 'key', paths: ['/chat'] } } })
@@ -249,7 +253,7 @@ describe('affinityInterceptor', () => {
 })
 
 describe('affinityHeaders', () => {
-  it('are what a call would be stamped with', () => {
+  it('returns the headers that a call would be stamped with', () => {
     const both = { 'x-session-id': 'conversation-42', 'x-litellm-session-id': 'conversation-42' }
     expect(session.run(() => affinityHeaders(url))).toEqual(both)
     expect(affinityHeaders(new URL(url), { session })).toEqual(both)
@@ -271,7 +275,7 @@ describe('affinityHeaders', () => {
     ['https://team--app.modal.run/v1', ['modal-session-id']],
     ['https://modal.run.evil.example/v1', ['x-session-id', 'x-litellm-session-id']],
     ['https://openrouter.ai.evil.example/v1', ['x-session-id', 'x-litellm-session-id']],
-  ])('know a provider by its host: %s', (at, names) => {
+  ])('finds a provider by its host: %s', (at, names) => {
     expect(Object.keys(affinityHeaders(at, { session }))).toEqual(names)
   })
 })

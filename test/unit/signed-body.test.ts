@@ -79,7 +79,7 @@ describe('signsBody', () => {
     expect(signsBody(new Headers({ authorization }))).toBe(false)
   })
 
-  it('is false for what SDKs and browsers send with every call', () => {
+  it('is false for headers that SDKs and browsers send with every call', () => {
     const names =
       'accept accept-signature api-key content-length content-type cookie dpop idempotency-key openai-organization traceparent user-agent want-content-digest want-repr-digest want-digest x-api-key x-amz-date x-hashtag x-request-id x-session-id x-stainless-retry-count'
     expect(signsBody(new Headers(names.split(' ').map((name) => [name, '1'])))).toBe(false)
