@@ -6,7 +6,7 @@ import { recorder } from '../support/recorder.ts'
 import { redis, startRedis } from '../support/redis.ts'
 import { keyOn, keysAt } from '../support/wire.ts'
 import { installPacked, place } from './packed.ts'
-import { folderOf, names, type ProjectName, pinned, receiptOf } from './pinned.ts'
+import { folderOf, NEST, names, type ProjectName, pinned, receiptOf } from './pinned.ts'
 import { node, serve, stopAll } from './run.ts'
 
 const KEY = 'conversation-42'
@@ -142,6 +142,14 @@ project(
       await node(folder, [bin('typescript/lib/tsc.js'), '-p', '.'])
       expect(await node(folder, ['out/main.js'], { GATEWAY: server.origin })).toBe('true,function,function\n')
       expect(keysAt(server)).toEqual([HASHED, KEY, undefined, 'conversation-43', 'conversation-44'])
+    })
+
+    it(`runs a Nest ${NEST} application in the sessions of its users`, async () => {
+      await node(folder, [bin('typescript/lib/tsc.js'), '-p', '.'])
+      expect(await node(folder, ['out/nest.js'], { GATEWAY: server.origin })).toBe('conversation-42\nconversation-42\n')
+      const keyOf = (namespace: string) =>
+        new Session('conversation-42', { namespace, secret: 'a secret of the test' }).key
+      expect(keysAt(server)).toEqual([keyOf('alice'), undefined, keyOf('bob'), undefined])
     })
 
     it(`stamps under ts-jest ${pinned.commonjs['ts-jest']}`, async () => {

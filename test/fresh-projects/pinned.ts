@@ -70,6 +70,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** The packages that are packed and installed. */
 export const packages = ['llm-affinity', 'testkit', 'doctor'].map((folder) => join(root, 'packages', folder))
 
+/** The Nest of the project in CommonJS; projects with servers have others. */
+export const NEST = '11.2.10'
+
 /** What npm is asked for. What our packages depend on is in it, since they are unpacked without npm. */
 export const wanted: Readonly<Record<ProjectName, Versions>> = {
   next15: { ...pinned.next15, ...react },
@@ -77,6 +80,11 @@ export const wanted: Readonly<Record<ProjectName, Versions>> = {
   tools: { ...pinned.tools, '@babel/plugin-transform-modules-commonjs': '7.29.14', ...dependencies() },
   commonjs: {
     ...pinned.commonjs,
+    '@nestjs/core': NEST,
+    '@nestjs/common': NEST,
+    '@nestjs/platform-express': NEST,
+    'reflect-metadata': '0.2.2',
+    rxjs: '7.8.2',
     jest: pinned.tools.jest,
     '@types/jest': '30.0.0',
     '@types/node': '24.19.2',
