@@ -69,6 +69,8 @@ describe('by the names of backends', () => {
     expect(judge({ ...short, canPlayMore: false })).toMatchObject({ verdict: 'unknown' })
     const more = arm(24, 0.0002, { stayed: { count: 35, total: 36 }, settled: { count: 23, total: 24 } })
     expect(judge(findings(byName(more, spread, 0.002)))).toMatchObject({ verdict: 'sticky' })
+    const late = arm(24, 0.0002, { stayed: { count: 21, total: 24 }, settled: { count: 17, total: 18 } })
+    expect(judge(findings(byName(late, spread, 0.002)))).toMatchObject({ verdict: 'unknown' })
     const fromSecond = arm(24, 0.0002, { stayed: { count: 17, total: 18 }, settled: { count: 12, total: 12 } })
     expect(judge(findings(byName(fromSecond, spread, 0.002)))).toMatchObject({ verdict: 'sticky' })
   })

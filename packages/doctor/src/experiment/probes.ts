@@ -72,6 +72,9 @@ export async function probeHeaderNames(context: ProbeContext, sent: readonly str
   if (first === undefined) return undefined
   // A look that only leads to the next one need not be significant.
   if (!staysOnlyWithKey(first)) return { tried, ...short }
+  // What is known if budget or time end before the last look.
+  const soFar = (names: readonly string[]): Probes['names'] =>
+    pins(first) ? { tried, among: names, ...short } : { tried, ...short }
   let left = all
   // The other spellings of what was sent come first, and are the likeliest.
   let size = otherSpellings(sent).length || Math.ceil(all.length / 2)
@@ -79,18 +82,18 @@ export async function probeHeaderNames(context: ProbeContext, sent: readonly str
     const half = left.slice(0, size)
     const rest = left.slice(half.length)
     const compared = await compareNames(context, length, HALVES, half, rest)
-    if (compared === undefined) return { tried, among: left }
+    if (compared === undefined) return soFar(left)
     if (stays(compared.affinity) === stays(compared.control)) {
       // Both pin, or chance hid it: the first half decides by itself.
       const alone = await compareNames(context, length, FIRST_LOOK, half, undefined)
-      if (alone === undefined) return { tried, among: left }
+      if (alone === undefined) return soFar(left)
       left = staysOnlyWithKey(alone) ? half : rest
     } else {
       left = stays(compared.affinity) ? half : rest
     }
   }
   const last = await compareNames(context, length, LAST_LOOK, left, undefined)
-  if (last === undefined) return { tried, among: left }
+  if (last === undefined) return soFar(left)
   const [found] = left
   return pins(last) && found !== undefined ? { tried, found, ...short } : { tried, ...short }
 }

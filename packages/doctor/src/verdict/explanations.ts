@@ -213,7 +213,8 @@ export function oneOf(among: readonly string[], carriers: readonly string[]): st
 }
 
 function pinsNothing(carriers: readonly string[]): string {
-  return carriers.length === 0 ? 'No key was sent' : `\`${carriers.join('` and `')}\` does not pin`
+  const verb = carriers.length === 1 ? 'does' : 'do'
+  return carriers.length === 0 ? 'No key was sent' : `\`${carriers.join('` and `')}\` ${verb} not pin`
 }
 
 export function twin(lost: string, found: string): string {

@@ -38,7 +38,8 @@ export function isNearlyAll({ count, total }: Share): boolean {
 
 /** Whether a turn moved, and there were too few turns to excuse it by a backend that died. */
 export function hasDoubtfulMove({ stayed, settled }: ArmEvidence): boolean {
-  const { count, total } = settled.count === settled.total ? settled : stayed
+  if (settled.count === settled.total && settled.total >= MIN_SETTLED) return false
+  const { count, total } = isNearlyAll(stayed) ? stayed : settled
   return count < total && total < MIN_TURNS_TO_EXCUSE
 }
 
