@@ -120,5 +120,6 @@ it(`sends ${CALLS} interleaved calls without a wrong or a missing key: retries, 
   expect(calls).toBeGreaterThanOrEqual(CALLS)
   expect(attempts).toBeGreaterThan(calls)
   expect(late.heapMB).toBeLessThan((early?.heapMB ?? 0) + 16)
-  expect(late.sockets).toBeLessThanOrEqual((early?.sockets ?? 0) + 16)
+  // As many as calls were in flight, which varies; one leak in a thousand calls would be more.
+  expect(late.sockets).toBeLessThan(2 * (early?.sockets ?? 0))
 })

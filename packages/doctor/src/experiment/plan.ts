@@ -19,7 +19,7 @@ export interface Plan {
 const FIRST_PAUSED = 3
 
 /** Pauses that double up to the longest one, which comes before the last turn. */
-export function longPausesOf({ pause }: Pick<Options, 'pause'>, turns: number): ReadonlyMap<number, number> {
+function longPausesOf({ pause }: Pick<Options, 'pause'>, turns: number): ReadonlyMap<number, number> {
   if (pause === undefined) return new Map()
   const paused = Array.from({ length: Math.max(0, turns - FIRST_PAUSED + 1) }, (_, i) => FIRST_PAUSED + i)
   return new Map(paused.map((turn) => [turn, (pause * 1000) / 2 ** (turns - turn)]))
