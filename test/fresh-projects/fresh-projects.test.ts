@@ -61,7 +61,7 @@ for (const name of ['next15', 'next16'] as const) {
       const gateway = encodeURIComponent(server.origin)
       await Promise.all(
         ids.map(async (id) => {
-          const url = `${app.origin}/chat?gateway=${gateway}&user=alice&id=${id}`
+          const url = `${app.origin}/chat/${id}?gateway=${gateway}&user=alice`
           await (await fetch(url, { method: 'POST' })).text()
         }),
       )
@@ -253,6 +253,12 @@ project('tools', 'the other packages', () => {
       await affinityFetch({ session: new Session('conversation-42') })(server.origin)
       console.log(server.requests[0].header('x-session-id'))`
     expect(await node(folderOf('tools'), ['--input-type=module', '--eval', script])).toBe(`${KEY}\n`)
+  })
+
+  it('llm-affinity-testkit/vitest adds its matchers', async () => {
+    const folder = place('matchers', folderOf('tools'))
+    const vitest = join(folderOf('tools'), 'node_modules/vitest/vitest.mjs')
+    await node(folder, [vitest, 'run'])
   })
 
   it('llm-affinity-doctor prints its help', async () => {

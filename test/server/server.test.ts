@@ -111,7 +111,7 @@ describe('a request without a conversation', () => {
     const run = () => sessions.run({ user: 'alice', conversation: 8 } as never, currentSession)
     expect([run(), run()]).toEqual([undefined, undefined])
     expect(emitWarning.mock.calls.map(([text]) => text)).toEqual([
-      'llm-affinity: the conversation of a request has no `conversation`: expected a string, got a number. Its calls are not pinned. See docs/servers.md',
+      'llm-affinity: the conversation of a request needs a `conversation` that is a string, and got a number. Its calls are not pinned. Write String(…). See docs/servers.md',
     ])
   })
 })

@@ -45,7 +45,7 @@ export function affinityFetch<Send extends AnyFetch>(options: AffinityOptions & 
  *
  * @typeParam Send Inferred from where the result is used: older SDKs declare their `fetch` option with the types of node-fetch.
  */
-export function affinityFetch<Send extends AnyFetch = typeof globalThis.fetch>(
+export function affinityFetch<Send extends AnyFetch | undefined = typeof globalThis.fetch>(
   options?: AffinityOptions & { readonly fetch?: undefined },
 ): Send
 export function affinityFetch(options: AffinityOptions & { readonly fetch?: Fetch }): Fetch

@@ -59,11 +59,11 @@ export interface ServerSessions {
   /** An interceptor for Nest, on Express or Fastify. Interceptors run after guards, which authenticate. */
   nest<Context extends NestContext>(conversationOf: ConversationOf<Context>): NestInterceptor<Context>
   /**
-   * Wraps a function from a `Request` to a `Response`: a route handler of Next.js, SvelteKit or React Router, the `fetch` of
+   * Wraps a function from a `Request` to a `Response`, with whatever else it is called with: a route handler of Next.js, SvelteKit or React Router, the `fetch` of
    * Bun, Deno and Workers.
    */
   handler<Request, Rest extends readonly unknown[]>(
-    conversationOf: ConversationOf<Request>,
+    conversationOf: ConversationOf<Request, Rest>,
     handle: (request: Request, ...rest: Rest) => Response | Promise<Response>,
   ): (request: Request, ...rest: Rest) => Promise<Response>
 }
@@ -88,10 +88,14 @@ export function serverSessions(options: ServerSessionsOptions): ServerSessions {
     express(conversationOf) {
       checkConversationOf(conversationOf, 'express')
       return (request, response, next) => {
-        const started = withSessionOf(sessionOf, conversationOf, request, (session) => {
-          bindAll(session, request, response)
-          runIn(session, next)
-        })
+        const started = withSessionOf(
+          sessionOf,
+          () => conversationOf(request),
+          (session) => {
+            bindAll(session, request, response)
+            runIn(session, next)
+          },
+        )
         passFailure(started, next)
       }
     },
@@ -99,10 +103,14 @@ export function serverSessions(options: ServerSessionsOptions): ServerSessions {
     fastify(conversationOf) {
       checkConversationOf(conversationOf, 'fastify')
       return (request, reply, done) => {
-        const started = withSessionOf(sessionOf, conversationOf, request, (session) => {
-          bindAll(session, rawOf(request), rawOf(reply))
-          runIn(session, done)
-        })
+        const started = withSessionOf(
+          sessionOf,
+          () => conversationOf(request),
+          (session) => {
+            bindAll(session, rawOf(request), rawOf(reply))
+            runIn(session, done)
+          },
+        )
         passFailure(started, (error) => done(error as Error))
       }
     },
@@ -111,20 +119,28 @@ export function serverSessions(options: ServerSessionsOptions): ServerSessions {
       checkConversationOf(conversationOf, 'koa')
       return async (context, next) => {
         const { req, res } = context as { readonly req?: unknown; readonly res?: unknown }
-        await withSessionOf(sessionOf, conversationOf, context, (session) => {
-          bindAll(session, req, res)
-          return runIn(session, next)
-        })
+        await withSessionOf(
+          sessionOf,
+          () => conversationOf(context),
+          (session) => {
+            bindAll(session, req, res)
+            return runIn(session, next)
+          },
+        )
       }
     },
 
     hono(conversationOf) {
       checkConversationOf(conversationOf, 'hono')
       return async (context, next) => {
-        await withSessionOf(sessionOf, conversationOf, context, async (session) => {
-          await runIn(session, next)
-          if (session !== undefined) replaceResponse(session, context as { res?: Response | undefined })
-        })
+        await withSessionOf(
+          sessionOf,
+          () => conversationOf(context),
+          async (session) => {
+            await runIn(session, next)
+            if (session !== undefined) replaceResponse(session, context as { res?: Response | undefined })
+          },
+        )
       }
     },
 
@@ -132,22 +148,30 @@ export function serverSessions(options: ServerSessionsOptions): ServerSessions {
       checkConversationOf(conversationOf, 'nest')
       return {
         intercept: (context, next) =>
-          withSessionOf(sessionOf, conversationOf, context, (session) => {
-            const http = context.switchToHttp()
-            bindAll(session, rawOf(http.getRequest()), rawOf(http.getResponse()))
-            const handled = runIn(session, () => next.handle())
-            return session === undefined ? handled : observableIn(session, handled)
-          }),
+          withSessionOf(
+            sessionOf,
+            () => conversationOf(context),
+            (session) => {
+              const http = context.switchToHttp()
+              bindAll(session, rawOf(http.getRequest()), rawOf(http.getResponse()))
+              const handled = runIn(session, () => next.handle())
+              return session === undefined ? handled : observableIn(session, handled)
+            },
+          ),
       }
     },
 
     handler(conversationOf, handle) {
       checkConversationOf(conversationOf, 'handler')
       return async (request, ...rest) =>
-        await withSessionOf(sessionOf, conversationOf, request, async (session) => {
-          const response = await runIn(session, () => handle(request, ...rest))
-          return session === undefined ? response : responseIn(session, response)
-        })
+        await withSessionOf(
+          sessionOf,
+          () => conversationOf(request, ...rest),
+          async (session) => {
+            const response = await runIn(session, () => handle(request, ...rest))
+            return session === undefined ? response : responseIn(session, response)
+          },
+        )
     },
   }
 }

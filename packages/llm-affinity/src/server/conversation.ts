@@ -5,6 +5,8 @@ import { checkOptions, expected, kind } from '../util/errors.js'
 import { warnOnce } from '../util/warn.js'
 
 const PAGE = 'See docs/servers.md'
+const NOT_THERE =
+  'Place the helper after authentication and on the route, or return undefined for requests outside of any conversation'
 
 /** The conversation that a request to a server belongs to. Without both parts the request runs without a session, with one warning. */
 export interface Conversation {
@@ -18,9 +20,9 @@ export interface Conversation {
 export interface ServerSessionsOptions {
   /**
    * The secret from which keys are derived, with the user and the conversation: without it, nobody can compute a key. The same
-   * in all processes of an application, such as an environment variable with 32 random bytes.
+   * in all processes of an application, such as an environment variable with the output of `openssl rand -hex 32`. Undefined throws.
    */
-  readonly secret: string
+  readonly secret: string | undefined
 }
 
 /** What an application has found: a conversation, a session of its own, or none. */
@@ -31,7 +33,10 @@ export type Found = Conversation | Session | null | undefined
  * any conversation, which then runs without a session. A `Session` is used as it is. May be async. What it throws is the
  * request's error.
  */
-export type ConversationOf<Request> = (request: Request) => Found | Promise<Found>
+export type ConversationOf<Request, Rest extends readonly unknown[] = []> = (
+  request: Request,
+  ...rest: Rest
+) => Found | Promise<Found>
 
 /** Returns the session of a conversation. Undefined, with one warning, for a user or conversation that is not a string. */
 export type SessionOf = (conversation: Found) => Session | undefined
@@ -47,9 +52,9 @@ export function sessionsOf(options: ServerSessionsOptions): SessionOf {
     const { user, conversation } = Object(found) as Partial<Conversation>
     for (const [name, value] of Object.entries({ user, conversation })) {
       if (typeof value === 'string' && value !== '') continue
-      const what = value === '' ? 'an empty one' : kind(value)
       warnOnce(
-        `the conversation of a request has no \`${name}\`: expected a string, got ${what}. Its calls are not pinned. ${PAGE}`,
+        `the conversation of a request needs a \`${name}\` that is a string, and got ${value === '' ? 'an empty one' : kind(value)}. ` +
+          `Its calls are not pinned. ${value === undefined ? NOT_THERE : 'Write String(…)'}. ${PAGE}`,
       )
       return undefined
     }
@@ -68,13 +73,12 @@ export function checkConversationOf(value: unknown, helper: string): void {
 }
 
 /** Calls `then` with the session of a request: at once, unless the application needs time to find it. */
-export function withSessionOf<Request, Result>(
+export function withSessionOf<Result>(
   sessionOf: SessionOf,
-  conversationOf: ConversationOf<Request>,
-  request: Request,
+  find: () => Found | Promise<Found>,
   then: (session: Session | undefined) => Result | Promise<Result>,
 ): Result | Promise<Result> {
-  const found = conversationOf(request)
+  const found = find()
   return isPromise(found) ? found.then((late) => then(sessionOf(late))) : then(sessionOf(found))
 }
 

@@ -4,6 +4,10 @@ import { gateways } from 'llm-affinity/gateways'
 import { affinityInterceptor } from 'llm-affinity/undici'
 import { SessionReport } from 'llm-affinity/usage'
 
+// Older compilers infer the type of `affinityFetch()` from where it is used.
+export const options: { fetch?: typeof fetch | undefined } = { fetch: affinityFetch() }
+export const clientOptions: { fetch?: typeof fetch } = { fetch: affinityFetch({ origins: 'http://gateway:4000' }) }
+
 export async function calls(gateway: string): Promise<string> {
   const url = `${gateway}/v1/models`
   await affinityFetch({ session: new Session('conversation 42') })(url)

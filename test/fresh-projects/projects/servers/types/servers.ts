@@ -7,7 +7,7 @@ import { type Context, Hono } from 'hono'
 import Koa, { type Context as KoaContext } from 'koa'
 import { serverSessions } from 'llm-affinity/server'
 
-const sessions = serverSessions({ secret: 'a secret of the test' })
+const sessions = serverSessions({ secret: process.env.SESSION_SECRET })
 const conversation = 'conversation-42'
 
 express().use(
@@ -36,7 +36,7 @@ export const POST: (request: Request) => Promise<Response> = sessions.handler(
 )
 export const withParams: (request: Request, context: { params: Promise<{ id: string }> }) => Promise<Response> =
   sessions.handler(
-    async (request: Request) => ({ user: request.url, conversation }),
+    async (request: Request, { params }) => ({ user: request.url, conversation: (await params).id }),
     async (_, { params }: { params: Promise<{ id: string }> }) => new Response((await params).id),
   )
 new Worker('turns', (job) => sessions.run(job.data, async () => job.id), { connection: {} })

@@ -7,14 +7,15 @@ const send = affinityFetch()
 
 /** Calls in the handler, in a stream that is read later, and after the response. */
 export const POST = sessions.handler(
-  async (request) => {
+  async (request, { params }) => {
     const { searchParams } = new URL(request.url)
-    return { user: searchParams.get('user'), conversation: searchParams.get('id') }
+    return { user: searchParams.get('user'), conversation: (await params).id }
   },
-  async (request) => {
+  async (request, { params }) => {
     const { searchParams } = new URL(request.url)
+    const { id } = await params
     const call = async (name) => {
-      const response = await send(`${searchParams.get('gateway')}/v1/models?${name}&${searchParams.get('id')}`)
+      const response = await send(`${searchParams.get('gateway')}/v1/models?${name}&${id}`)
       await response.text()
     }
     after(() => call('after'))
