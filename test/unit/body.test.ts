@@ -110,7 +110,7 @@ function objectOf(given: string): object | undefined {
 
 /** Asserts the result of `withField`, and returns which case the text was. */
 function expectSame(given: string, name: string): 'not JSON' | 'own' | 'written' {
-  const result = withField(given, name, KEY)
+  const result = withField(given, name, JSON.stringify(KEY))
   const object = objectOf(given)
   if (object === undefined) {
     expect(result ?? given).toBe(given)
@@ -154,7 +154,7 @@ describe('withField', () => {
         const mine = `${withEscapes('prompt_cache_key', which)} : "mine"`
         const inner = others.slice(1, -1)
         const members = (isFirst ? [mine, inner] : [inner, mine]).filter((each) => each.trim() !== '')
-        expect(withField(`{${members.join()}}`, 'prompt_cache_key', KEY)).toBeUndefined()
+        expect(withField(`{${members.join()}}`, 'prompt_cache_key', JSON.stringify(KEY))).toBeUndefined()
       }),
       RUNS,
     )
@@ -196,7 +196,7 @@ describe('withField', () => {
     // Not JSON either, but its end looks like the field. Nothing is written.
     ['{"a":["the first half","user":2}', undefined],
   ])('reads %s as JSON does', (given, result) => {
-    expect(withField(given, 'user', KEY)).toBe(result)
+    expect(withField(given, 'user', JSON.stringify(KEY))).toBe(result)
   })
 
   it.each([
@@ -209,7 +209,7 @@ describe('withField', () => {
   ])('parses only a small part of a text whose own field is %s its prompts', (_where, make) => {
     const given = JSON.stringify(make(Array.from({ length: 1_000 }, () => 'say "prompt_cache_key": ')))
     const parse = vi.spyOn(JSON, 'parse')
-    expect(withField(given, 'prompt_cache_key', KEY)).toBeUndefined()
+    expect(withField(given, 'prompt_cache_key', JSON.stringify(KEY))).toBeUndefined()
     const read = parse.mock.calls.reduce((sum, [each]) => sum + each.length, 0)
     parse.mockRestore()
     expect(read).toBeGreaterThan(0)
@@ -262,8 +262,8 @@ describe('withField', () => {
       import { withField } from ${JSON.stringify(source)}
       // As long as Node 24 remembers this backslash, it reads every name of one escaped character as a backslash.
       const kept = JSON.parse(${JSON.stringify('{"a":0,"\\\\":1}')})
-      const results = [${JSON.stringify(misread)}, ${JSON.stringify(long)}].map((text) => withField(text, '_', 'k') ?? 'own')
-      console.log(Object.keys(kept).length, results.join(), withField(${JSON.stringify(misread)}, 'a-b', 'k'))`
+      const results = [${JSON.stringify(misread)}, ${JSON.stringify(long)}].map((text) => withField(text, '_', '"k"') ?? 'own')
+      console.log(Object.keys(kept).length, results.join(), withField(${JSON.stringify(misread)}, 'a-b', '"k"'))`
     const { stdout } = await runNode(['--input-type=module', '-e', script])
     expect(stdout.trim()).toBe(`2 own,own {"a-b":"k",${misread.slice(1)}`)
   })

@@ -34,7 +34,7 @@ const ours =
   (turn: object) =>
   async ({ id }: Conversation): Promise<Uint8Array> => {
     const text = JSON.stringify(turn)
-    return encoder.encode(withField(text, FIELD, id) ?? text)
+    return encoder.encode(withField(text, FIELD, JSON.stringify(id)) ?? text)
   }
 
 export async function body(): Promise<Experiment> {

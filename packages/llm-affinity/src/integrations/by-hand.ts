@@ -21,8 +21,15 @@ export function affinityHeaders(url: string | URL, options: AffinityOptions = {}
     throw expected('`url` to be an http(s) or ws(s) URL such as "http://gateway:4000/v1"', quoted(url))
   }
   const scope = activeScope(policy.session)
-  const gateway = policy.targetFor(target.href)?.gateway
-  const stamp = scope && gateway && stampFor(scope, gateway)
-  const parent = stamp?.parent ? [stamp.parent] : []
-  return stamp ? Object.fromEntries([...gateway.headers.map((name) => [name, stamp.key]), ...parent]) : {}
+  const to = policy.targetFor(target.href)
+  const stamp = scope && to && stampFor(scope, to, policy.extensions)
+  if (to === undefined || stamp === undefined) return {}
+  const { key, parent, parts } = stamp
+  const headers = Object.fromEntries([...to.gateway.headers.map((name) => [name, key]), ...(parent ? [parent] : [])])
+  for (const part of parts)
+    part.writeHeaders(
+      (name) => headers[name],
+      (name, value) => Reflect.set(headers, name, value),
+    )
+  return headers
 }

@@ -3,11 +3,12 @@
 import type { GuardedCall } from '../session/call-scope.js'
 import type { DetachedScope } from '../session/scope.js'
 import type { Session } from '../session/session.js'
+import type { Target } from '../stamping/extension.js'
 import { withField } from '../stamping/json-field.js'
 import type { Policy } from '../stamping/options.js'
 import { changedHeaders, hasGetter, isSteady, stampHeaders } from '../stamping/request-headers.js'
 import { signsBody } from '../stamping/signed-body.js'
-import { type Stamp, stampFor, type Target } from '../stamping/stamp.js'
+import { type Stamp, stampFor } from '../stamping/stamp.js'
 import { type Fetch, isGuarded } from './platform-fetch.js'
 import { isSafe } from './redirects.js'
 
@@ -46,15 +47,18 @@ export function callOf(
   if (request === undefined && typeof input !== 'string' && !('href' in Object(input))) return undefined
   const url = request === undefined ? String(input) : request.url
   const target = policy.targetFor(url)
-  const stamp = target && stampFor(scope, target.gateway)
-  if (target === undefined || stamp === undefined || !isDictionary(init)) return undefined
+  if (target === undefined || !isDictionary(init)) return undefined
   const given = members(init, request)
+  const stamp = stampFor(scope, target, policy.extensions, given.body)
+  if (stamp === undefined) return undefined
   const { redirect = request?.redirect ?? 'follow', integrity = request?.integrity, mode = request?.mode } = given
   const { headers = request?.headers, referrer = request?.referrer } = given
   if (!REDIRECTS.includes(redirect) || !NO_REFERRER.includes(referrer) || !isSteady(headers)) return undefined
   const written = write(target, stamp, headers, given.body)
   if (written === undefined) return undefined
-  const follows = redirect === 'follow' && (Object.hasOwn(written, 'body') || !isLeftTo(send, given))
+  // What extensions add is for this origin alone, and may be in the body.
+  const isOurs = Object.hasOwn(written, 'body') || stamp.parts.length > 0 || !isLeftTo(send, given)
+  const follows = redirect === 'follow' && isOurs
   // These redirects cannot be followed by hand: the digest would be checked against the redirect's body, and its answer would
   // be opaque.
   if (follows && (integrity || mode === 'no-cors')) return undefined
@@ -64,6 +68,7 @@ export function callOf(
     names: target.gateway.headers,
     key: stamp.key,
     parent: stamp.parent,
+    parts: stamp.parts,
     origin: target.origin,
     allows: (origin) => origin === target.origin || policy.isNamed(origin),
     crossed: false,
@@ -75,7 +80,7 @@ export function callOf(
     target,
     stamp,
     input,
-    init: follows ? { ...given, ...written, redirect: 'manual' } : { ...given, ...written },
+    init: extended({ ...given, ...written, ...(follows && { redirect: 'manual' }) }, stamp, request),
     given,
     url,
     follows,
@@ -88,6 +93,13 @@ function isLeftTo(send: Fetch, given: RequestInit): boolean {
   return !('dispatcher' in given) && isGuarded(send)
 }
 
+/** An init with what extensions add to it. */
+export function extended(init: RequestInit, { parts }: Stamp, request?: Request): RequestInit {
+  let all = init
+  for (const part of parts) all = part.write(all, request)
+  return all
+}
+
 /** The members of an init with the key; undefined if there is nothing to write. */
 export function write(
   { gateway, field }: Target,
@@ -96,13 +108,16 @@ export function write(
   body: unknown,
 ): RequestInit | undefined {
   const isInBody = field !== undefined && typeof body === 'string'
-  if (!isInBody && gateway.headers.length === 0) return undefined
+  const nothing = stamp.parts.length > 0 ? {} : undefined
+  if (!isInBody && gateway.headers.length === 0) return nothing
   const headers = stampHeaders(given, { names: gateway.headers, key: stamp.key, parent: stamp.parent })
   if (headers === undefined || !isInBody) return headers && { headers }
   const all = readable(headers)
   if (all === undefined) return undefined
-  const text = /json/i.test(all.get('content-type') ?? '') && !signsBody(all) ? withField(body, field, stamp.key) : body
-  if (text === undefined || (text === body && gateway.headers.length === 0)) return undefined
+  const text =
+    /json/i.test(all.get('content-type') ?? '') && !signsBody(all) ? withField(body, field, `"${stamp.key}"`) : body
+  if (text === undefined) return undefined
+  if (text === body && gateway.headers.length === 0) return nothing
   const length = all.get('content-length')
   if (length === null || text === body) return { headers, body: text }
   // The added text is ASCII.

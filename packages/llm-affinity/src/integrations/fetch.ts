@@ -8,7 +8,7 @@ import { type Stamp, stampFor } from '../stamping/stamp.js'
 import { expected, kind } from '../util/errors.js'
 import { parseUrl } from '../util/url.js'
 import { warnOnce } from '../util/warn.js'
-import { type Call, callOf, inherited, isRequest, write } from './fetch-call.js'
+import { type Call, callOf, extended, inherited, isRequest, write } from './fetch-call.js'
 import { type AnyFetch, type Fetch, isGuarded } from './platform-fetch.js'
 import { discardBody, followRedirects, isRedirect, type RedirectedCall } from './redirects.js'
 
@@ -60,17 +60,22 @@ export function affinityFetch(options: AffinityOptions & { readonly fetch?: AnyF
 export function stampingFetch(policy: Policy, given: Fetch | undefined): Fetch {
   function affinityFetch(...args: Parameters<Fetch>): Promise<Response> {
     const send = given ?? globalThis.fetch
-    let call: Call | undefined
-    try {
-      const scope = activeScope(policy.session)
-      if (scope !== undefined) call = callOf(policy, scope, send, ...args)
-      else if (policy.warnNoSession && current() === undefined) warnOfNoSession(policy, args[0])
-    } catch {
-      warnOnce(FAULT)
-    }
-    return call === undefined ? send(...args) : sent(call, send)
+    const waits = policy.extensions.flatMap((each) => each.ready?.(policy, args) ?? [])
+    return waits.length === 0 ? begin(policy, send, args) : Promise.all(waits).then(() => begin(policy, send, args))
   }
   return copyOwnProperties(affinityFetch, given ?? globalThis.fetch ?? {})
+}
+
+function begin(policy: Policy, send: Fetch, args: Parameters<Fetch>): Promise<Response> {
+  let call: Call | undefined
+  try {
+    const scope = activeScope(policy.session)
+    if (scope !== undefined) call = callOf(policy, scope, send, ...args)
+    else if (policy.warnNoSession && current() === undefined) warnOfNoSession(policy, args[0])
+  } catch {
+    warnOnce(FAULT)
+  }
+  return call === undefined ? send(...args) : sent(call, send)
 }
 
 const FAULT = 'a fault of its own kept a call from being stamped. The call was sent without a key'
@@ -95,9 +100,10 @@ export function copyOwnProperties<T extends object>(to: T, other: object): T {
 function sent(call: Call, send: Fetch): Promise<Response> {
   const { policy, input, init, follows, scope, target, stamp, spare } = call
   const outer = policy.session === undefined ? current() : scope
-  const isRecorded = needsOutcome(target.gateway, policy.onOutcome)
+  const { parts } = stamp
+  const isRecorded = needsOutcome(target.gateway, policy.onOutcome) || parts.length > 0
   // A key in the body alone has no header to check.
-  const isChecked = call.names.length > 0 && isGuarded(send)
+  const isChecked = (call.names.length > 0 || parts.length > 0) && isGuarded(send)
   // From the beginning: the global dispatcher may leave the scope, or queue the request.
   if (isChecked) trackCall(call, outer)
   // It may be a mock, and return anything.
@@ -116,18 +122,19 @@ function sent(call: Call, send: Fetch): Promise<Response> {
     // If nothing was sent, a cache has answered, not a backend.
     return isRecorded && (call.isCreated || !isChecked) ? reportOutcome(call, { response, stamp }) : response
   }
+  const failed = (error: unknown): never => {
+    releaseCall(call)
+    for (const part of parts) part.failed(error)
+    throw error
+  }
   const answered = (response: unknown): unknown => {
     if (!follows || !isRedirect(response) || !isReal(call, response)) return done(response)
     return followed(send, call, response).then((last) => {
       releaseCall(call)
       return isRecorded ? reportOutcome(call, last) : last.response
-    })
+    }, failed)
   }
   if (!isThenable(answer)) return done(answer) as Promise<Response>
-  const failed = (error: unknown): never => {
-    releaseCall(call)
-    throw error
-  }
   const promise = (isPromise(answer) ? answer : Promise.resolve(answer)).then(answered, failed) as Promise<Response>
   // Some promises have further members.
   for (const name of Object.keys(answer)) Reflect.set(promise, name, Reflect.get(answer, name))
@@ -161,10 +168,11 @@ async function followed(send: Fetch, call: Call, answer: Response): Promise<Answ
     try {
       // Sessions may be re-pinned, and another named origin may have another gateway.
       const target = to.origin === call.origin ? call.target : policy.targetFor(to.href)
-      const stamp = target && stampFor(scope, target.gateway)
+      const stamp = target && stampFor(scope, target, policy.extensions, init.body)
       const written = stamp && write(target, stamp, init.headers, init.body)
-      if (written !== undefined) last = stamp
-      return { ...init, ...written }
+      if (stamp === undefined || written === undefined) return init
+      last = stamp
+      return extended({ ...init, ...written }, stamp)
     } catch {
       warnOnce(FAULT)
       return init
@@ -180,6 +188,7 @@ function reportOutcome({ policy, target, init, crossed, allows }: Call, { respon
     if (stamp !== undefined && !crossed && (!redirected || allows(String(parseUrl(url)?.origin)))) {
       const get = (name: string): string | undefined => headers.get(name) ?? undefined
       recordOutcome({ target, stamp, body: init.body }, status, get, policy.onOutcome, response as Response)
+      for (const part of stamp.parts) part.answered(status, headers, response as Response)
     }
   } catch {
     // The response of a mock may lack members.

@@ -2,11 +2,12 @@ import { hasListeners, recordOutcomeInContext } from '../outcomes/outcomes.js'
 import { isCallScope } from '../session/call-scope.js'
 import { type Context, capture, current, enter, leave } from '../session/context.js'
 import { activeScope } from '../session/scope.js'
+import type { Target } from '../stamping/extension.js'
 import { bindHandler, type CreatedRequest } from '../stamping/guard.js'
 import { type AffinityOptions, policyWithOrigins } from '../stamping/options.js'
 import type { Origins } from '../stamping/origins.js'
 import { isIn } from '../stamping/request-headers.js'
-import { type Stamp, stampFor, type Target } from '../stamping/stamp.js'
+import { type Stamp, stampFor } from '../stamping/stamp.js'
 import { builtin } from '../util/builtin.js'
 import { originOf, parseUrl } from '../util/url.js'
 import { warnOnce } from '../util/warn.js'
@@ -77,15 +78,17 @@ export function instrument(options: AffinityOptions & { readonly origins: Origin
   /** The stamp of a request that is made now; undefined if it gets none. */
   function callFor(url: string, has: (names: readonly string[]) => boolean): Call | undefined {
     const target = policy.targetFor(url)
-    if (target === undefined || target.gateway.headers.length === 0 || has(target.gateway.headers)) return undefined
+    if (target === undefined || has(target.gateway.headers)) return undefined
+    if (target.gateway.headers.length === 0 && policy.extensions.length === 0) return undefined
     // Sockets are opened in the scope of a call, and other requests may be created in it.
     const scope = isCallScope(current()) ? undefined : activeScope(policy.session)
-    const stamp = scope && stampFor(scope, target.gateway)
+    const stamp = scope && stampFor(scope, target, policy.extensions)
     return stamp && { target, stamp, context: hasListeners(policy.onOutcome) ? capture() : undefined }
   }
 
   function report({ target, stamp, context }: Call, status: unknown, headers: unknown): void {
     recordOutcomeInContext(context, { target, stamp, body: undefined }, status, headers, policy.onOutcome)
+    for (const part of stamp.parts) part.answered(Number(status), headers)
   }
 
   function onUndici({ request }: { request: UndiciRequest }): void {
@@ -99,9 +102,19 @@ export function instrument(options: AffinityOptions & { readonly origins: Origin
       answered: (status, answer) => {
         if (call !== undefined) report(call, status, answer)
       },
-      ended: () => {},
+      ended: (isFailed, error) => {
+        if (isFailed) for (const part of call?.stamp.parts ?? []) part.failed(error)
+      },
     })
-    if (call !== undefined && isBound) write(call, has, (name, key) => request.addHeader(name, key))
+    if (call === undefined || !isBound) return
+    write(call, has, (name, key) => request.addHeader(name, key))
+    const at = (name: string): number => headers.findIndex((each, i) => i % 2 === 0 && isIn([name], each)) + 1
+    for (const part of call.stamp.parts) {
+      part.writeHeaders(
+        (name) => (at(name) > 0 ? headers[at(name)] : undefined),
+        (name, value) => (at(name) > 0 ? headers.splice(at(name), 1, value) : request.addHeader(name, value)),
+      )
+    }
   }
 
   // Queued requests of a pool are created from the events of a socket, in the scope in which it was opened.
@@ -128,6 +141,12 @@ export function instrument(options: AffinityOptions & { readonly origins: Origin
     const call = callFor(`${origin}${request.path}`, has)
     if (call === undefined) return
     write(call, has, (name, key) => request.setHeader(name, key))
+    for (const part of call.stamp.parts) {
+      part.writeHeaders(
+        (name) => request.getHeader(name),
+        (name, value) => request.setHeader(name, value),
+      )
+    }
     calls.set(request, call)
   }
 

@@ -8,6 +8,8 @@ export interface GuardedCall {
   readonly names: readonly string[]
   readonly key: string
   readonly parent: readonly [name: string, key: string] | undefined
+  /** The parts of extensions in it. What they add is for the call's own origin alone. */
+  readonly parts: readonly { removeFrom(headers: unknown[]): void }[]
   /** The origin that the call was made to. */
   readonly origin: string
   /** Whether a request of this call may carry the key to this origin. */

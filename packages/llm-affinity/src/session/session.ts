@@ -2,7 +2,8 @@ import type { Result } from '../gateways/gateway.js'
 import { checkOptions, expected, kind } from '../util/errors.js'
 import { warnOnce } from '../util/warn.js'
 import { enter, iteratorIn, run, SCOPE_KIND, scopeKindOf } from './context.js'
-import { childId, derivedKey, isKey, keyOf, randomKey } from './key.js'
+import { childId, derivedKey, keyOf, randomKey } from './key.js'
+import { heldBy, hold, isCount, isState, type SessionState } from './state.js'
 
 // Older ancestors are dropped: a conversation may be forked at every turn, and a state may be forged.
 const MAX_ANCESTORS = 64
@@ -13,16 +14,6 @@ export interface SessionOptions {
   readonly namespace?: string
   /** Makes a key that cannot be computed from the id alone. The secret is not stored and not serialised. */
   readonly secret?: string
-}
-
-/** A session as plain data, to store it between two turns. It contains ids and keys: protect it as you protect them. */
-export interface SessionState {
-  readonly version: 1
-  readonly id: string
-  /** The key at epoch 0. */
-  readonly key: string
-  readonly epoch: number
-  readonly parent?: SessionState | null
 }
 
 /** What an answer showed about the backend that served its call. */
@@ -163,16 +154,31 @@ export class Session {
     }
   }
 
-  /** Starts the next epoch: a new key, so that the gateway selects a backend anew for the next call. */
-  repin(): void {
-    this.#epoch++
+  /** How often the session was moved, by `repin`. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /**
+   * Starts the next epoch: a new key, so that the gateway selects a backend anew for the next call.
+   *
+   * @param epoch Another epoch to go to. 0 is the first.
+   */
+  repin(epoch = this.#epoch + 1): void {
+    if (!isCount(epoch)) throw expected('`epoch` to be a whole number, 0 or more', kind(epoch))
+    this.#epoch = epoch
     this.#key = keyAt(this.#base, this.#epoch)
   }
 
   /** The state of the session without its secret, for `Session.from`. */
   toJSON(): SessionState {
     const own = { version: 1, id: this.id, key: this.#base, epoch: this.#epoch } as const
-    return this.#parent === undefined ? own : { ...own, parent: this.#parent.toJSON() }
+    const held = Object.entries(heldBy(this)).map(([name, each]) => [name, each.toJSON()])
+    return {
+      ...own,
+      ...(this.#parent && { parent: this.#parent.toJSON() }),
+      ...(held.length > 0 && { held: Object.fromEntries(held) }),
+    }
   }
 
   /**
@@ -214,18 +220,11 @@ function keyAt(base: string, epoch: number): string {
 }
 
 function restored(state: SessionState, ancestors: number): Session {
-  const sound =
-    typeof state === 'object' &&
-    state !== null &&
-    state.version === 1 &&
-    typeof state.id === 'string' &&
-    typeof state.key === 'string' &&
-    (state.key === '' || isKey(state.key)) &&
-    Number.isSafeInteger(state.epoch) &&
-    state.epoch >= 0
-  if (!sound) throw expected('`state` to be what `toJSON()` of a session returned', kind(state))
+  if (!isState(state)) throw expected('`state` to be what `toJSON()` of a session returned', kind(state))
   const parent = state.parent && ancestors > 0 ? restored(state.parent, ancestors - 1) : undefined
-  return create(state.id, new Identity(state.key, parent, state.epoch))
+  const session = create(state.id, new Identity(state.key, parent, state.epoch))
+  for (const [name, value] of Object.entries(Object(state.held))) hold(session, name, { toJSON: () => value })
+  return session
 }
 
 /** Whether this is a session, of whichever copy of the package. */

@@ -10,7 +10,7 @@ export interface DispatchObserver {
   /** A response has begun. `headers` are an object, or the raw names and values. */
   answered(status: unknown, headers: unknown): void
   /** The answer is complete, or has failed. */
-  ended(isFailed: boolean): void
+  ended(isFailed: boolean, error?: unknown): void
 }
 
 interface BothHandlers {
@@ -108,7 +108,7 @@ class DecoratorHandler extends Decorator<Handler> implements Handler {
     return this.call(this.to.onResponseEnd, controller, trailers)
   }
   onResponseError(controller: unknown, error: unknown): unknown {
-    this.observer?.ended(true)
+    this.observer?.ended(true, error)
     return this.call(this.to.onResponseError, controller, error)
   }
 }
@@ -141,7 +141,7 @@ class LegacyDecoratorHandler extends Decorator<LegacyHandler> implements LegacyH
     return this.call(this.to.onComplete, trailers)
   }
   onError(error: unknown): unknown {
-    this.observer?.ended(true)
+    this.observer?.ended(true, error)
     return this.call(this.to.onError, error)
   }
 }

@@ -73,8 +73,10 @@ function onCreate(message: unknown): void {
     let isKnown = false
     // A call may have been stamped by several integrations. Another copy of this package guards what it has stamped itself.
     for (; isCallScope(scope); scope = scope.outer) {
-      if (!(scope instanceof CallScope) || scope.call === undefined || !carriesAny(headers, scope.call)) continue
+      if (!(scope instanceof CallScope) || scope.call === undefined) continue
       const { call } = scope
+      // A call to a gateway that reads no key has only what extensions add, if anything.
+      if (!carriesAny(headers, call) && (call.names.length > 0 || call.parts.length === 0 || scope !== around)) continue
       // A socket keeps the scope of the call that opened it, and a later call with the same key may have waited for it.
       if (call.isOver && tracked.has(call.key)) continue
       isKnown = true
@@ -110,6 +112,7 @@ function check(request: CreatedRequest, origin: string | undefined, scope: CallS
   })
   crossed ||= !isBound
   call.crossed = crossed
+  if (origin !== call.origin) for (const part of call.parts) part.removeFrom(request.headers)
   if (crossed) removeKey(request.headers, call)
   // Its request was created, so it is not looked for any more.
   else stopTracking(call)

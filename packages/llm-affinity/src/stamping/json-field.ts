@@ -9,9 +9,9 @@ const HEAD = 4096
  * has set the field, to any value and with or without escapes in its name, and if a text that is not JSON seems to have it.
  *
  * @param field The name of a member, of letters, digits, `_` and `-`.
- * @param value A key, of the same characters.
+ * @param json Its value, as JSON text.
  */
-export function withField(text: string, field: string, value: string): string | undefined {
+export function withField(text: string, field: string, json: string): string | undefined {
   const open = text.search(/[^\t\n\r ]/)
   if (text[open] !== '{') return text
   if (hasNearAnEnd(text, field)) return undefined
@@ -24,7 +24,7 @@ export function withField(text: string, field: string, value: string): string | 
   // latter after the same names before. They cannot have parsed it after a name that is new.
   const read = names.some((each) => each.startsWith('\\')) ? parsed(`{"${Math.random()}":0,${members}`) : object
   if (Object.hasOwn(Object(read), field)) return undefined
-  return `${text.slice(0, open + 1)}${name}:"${value}"${names.length === 0 ? '' : ','}${members}`
+  return `${text.slice(0, open + 1)}${name}:${json}${names.length === 0 ? '' : ','}${members}`
 }
 
 /** The `model` of a request, if it is near the beginning of a JSON object. */

@@ -7,8 +7,8 @@ import { checkOptions, expected, kind } from '../util/errors.js'
 import { parseUrl } from '../util/url.js'
 import { warnOnce } from '../util/warn.js'
 import { watchForBypass } from './bypass.js'
+import type { Extension, Target } from './extension.js'
 import { covers, isHttp, type Origins, parseOrigins, TOKEN_ENDPOINT } from './origins.js'
-import type { Target } from './stamp.js'
 
 /** The options of all integrations. */
 export interface AffinityOptions {
@@ -30,6 +30,8 @@ export interface AffinityOptions {
    *   caller; `readUsage` does not.
    */
   readonly onOutcome?: (outcome: Outcome, response?: Response) => void
+  /** What else takes part in each stamped call: a `LearnedState`, a `CacheDiagnostics`, or a list of them. */
+  readonly use?: Extension | readonly Extension[]
   /**
    * Warns once if, inside of a session, another client sends a request to these origins without the key. On Node only. Needs
    * `origins` or a wrapped client. Default: true where `NODE_ENV` is `development`.
@@ -48,6 +50,7 @@ const AFFINITY_OPTIONS: readonly string[] = [
   'origins',
   'session',
   'onOutcome',
+  'use',
   'warnBypassed',
   'warnNoSession',
 ]
@@ -56,6 +59,7 @@ const AFFINITY_OPTIONS: readonly string[] = [
 export interface Policy {
   readonly session: Session | undefined
   readonly onOutcome: AffinityOptions['onOutcome']
+  readonly extensions: readonly Extension[]
   readonly warnNoSession: boolean
   /** The gateway behind a URL; undefined if requests to it are not stamped. */
   targetFor(url: string): Target | undefined
@@ -74,7 +78,7 @@ const generic: Gateway = resolveGateway('generic')
  * @throws TypeError that names the option, what was expected and what it got.
  */
 export function policyOf(options: AffinityOptions, getBaseURL?: () => string): Policy {
-  const { session, gateway, origins, onOutcome, ...warn } = checkAffinityOptions(options)
+  const { session, gateway, origins, onOutcome, use = [], ...warn } = checkAffinityOptions(options)
   if (session !== undefined && !isSession(session)) {
     throw expected(
       '`session` to be a Session',
@@ -85,10 +89,16 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
   if (onOutcome !== undefined && typeof onOutcome !== 'function') {
     throw expected('`onOutcome` to be a function', kind(onOutcome))
   }
+  const extensions = [use].flat()
+  for (const each of extensions) {
+    if (typeof each?.request !== 'function')
+      throw expected('`use` to be a LearnedState or another extension', kind(each))
+  }
   for (const [name, value] of Object.entries(warn)) {
     if (value !== undefined && typeof value !== 'boolean') throw expected(`\`${name}\` to be a boolean`, kind(value))
   }
   const chosen = gateway === undefined ? undefined : resolveGateway(gateway)
+  for (const each of extensions) each.accepts?.(chosen?.name)
   const gatewayOf = (host: string): Gateway => chosen ?? gatewayAt(host) ?? generic
   const named = origins === undefined ? undefined : parseOrigins(origins)
   // Undefined: calls to any origin are stamped.
@@ -104,7 +114,8 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
     if (allowed !== undefined && !covers(allowed, parsed)) return undefined
     const found = gatewayOf(parsed.hostname)
     const takesField = found.body?.paths?.some((path) => parsed.pathname.endsWith(path))
-    return { gateway: found, origin: parsed.origin, field: takesField ? found.body?.field : undefined }
+    const { origin, pathname: path } = parsed
+    return { gateway: found, origin, path, field: takesField ? found.body?.field : undefined }
   }
 
   if (warn.warnBypassed ?? isDevelopment()) watchForBypass(prefixes() ?? [], gatewayOf)
@@ -116,6 +127,7 @@ export function policyOf(options: AffinityOptions, getBaseURL?: () => string): P
   return {
     session,
     onOutcome,
+    extensions,
     warnNoSession: warn.warnNoSession === true,
     soleOrigin: named?.length === 1 ? named[0]?.origin : undefined,
     isNamed: (origin) => prefixes()?.some((prefix) => prefix.origin === origin) === true,

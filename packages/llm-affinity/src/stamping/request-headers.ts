@@ -95,6 +95,25 @@ export function readHeader(given: unknown, name: string): unknown {
   return undefined
 }
 
+/** Sets a header in the result of `stampDispatchHeaders`. */
+export function setHeader(headers: DispatchHeaders, name: string, value: string): void {
+  if (Array.isArray(headers)) {
+    const at = headers.findIndex((each, i) => i % 2 === 0 && isIn([name], each))
+    headers.splice(at < 0 ? headers.length : at, 2, name, value)
+  } else if (isHeadersLike(headers)) {
+    headers.set(name, value)
+  } else {
+    setMember(headers, name, value)
+  }
+}
+
+function setMember(headers: object, name: string, value: string): void {
+  const names = headers instanceof Map ? headers.keys() : Object.keys(headers)
+  const own = [...names].find((each) => isIn([name], each)) ?? name
+  if (headers instanceof Map) headers.set(own, value)
+  else Reflect.set(headers, own, value)
+}
+
 /** A copy of fetch headers without these names, in any letter case, or with a new value for them. */
 export function changedHeaders(given: unknown, names: readonly string[], value?: string): FetchHeaders {
   if (typeof given !== 'object' || given === null) return {}

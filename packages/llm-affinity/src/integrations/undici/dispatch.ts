@@ -2,10 +2,11 @@ import { hasListeners, recordOutcomeInContext } from '../../outcomes/outcomes.js
 import type { GuardedCall } from '../../session/call-scope.js'
 import { type Context, capture } from '../../session/context.js'
 import type { DispatchObserver } from '../../stamping/decorate-handler.js'
+import type { ExtensionRequest, Target } from '../../stamping/extension.js'
 import { releaseCall } from '../../stamping/guard.js'
 import type { Policy } from '../../stamping/options.js'
 import type { DispatchHeaders } from '../../stamping/request-headers.js'
-import type { Stamp, Target } from '../../stamping/stamp.js'
+import type { Stamp } from '../../stamping/stamp.js'
 
 /** The dispatch options that are read here. Structural types: importing undici would have side effects. */
 export interface DispatchRequest {
@@ -20,6 +21,7 @@ export class Dispatch implements GuardedCall, DispatchObserver {
   readonly names: readonly string[]
   readonly key: string
   readonly parent: readonly [name: string, key: string] | undefined
+  readonly parts: readonly ExtensionRequest[]
   readonly origin: string
   readonly headers: DispatchHeaders
   crossed = false
@@ -44,6 +46,7 @@ export class Dispatch implements GuardedCall, DispatchObserver {
     this.names = target.gateway.headers
     this.key = stamp.key
     this.parent = stamp.parent
+    this.parts = stamp.parts
     this.origin = origin
     this.#policy = policy
     this.#target = target
@@ -62,9 +65,11 @@ export class Dispatch implements GuardedCall, DispatchObserver {
     if (this.crossed || !this.isCreated) return
     const call = { target: this.#target, stamp: this.#stamp, body: this.#request.body }
     recordOutcomeInContext(this.#context, call, status, headers, this.#policy.onOutcome)
+    for (const part of this.parts) part.answered(Number(status), headers)
   }
 
-  ended(): void {
+  ended(isFailed: boolean, error?: unknown): void {
     releaseCall(this)
+    if (isFailed) for (const part of this.parts) part.failed(error)
   }
 }

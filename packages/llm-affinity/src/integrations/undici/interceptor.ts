@@ -5,7 +5,7 @@ import { decorateHandler, hideMissing } from '../../stamping/decorate-handler.js
 import { enableGuard, releaseCall, trackCall } from '../../stamping/guard.js'
 import { type AffinityOptions, policyWithOrigins } from '../../stamping/options.js'
 import type { Origins } from '../../stamping/origins.js'
-import { readHeader, stampDispatchHeaders } from '../../stamping/request-headers.js'
+import { readHeader, setHeader, stampDispatchHeaders } from '../../stamping/request-headers.js'
 import { stampFor } from '../../stamping/stamp.js'
 import { originOf } from '../../util/url.js'
 import { warnOnce } from '../../util/warn.js'
@@ -49,8 +49,9 @@ export function affinityInterceptor(options: AffinityOptions & { readonly origin
       (request.origin == null ? policy.soleOrigin : originOf(request.origin, () => readHeader(request.headers, 'host')))
     if (scope === undefined || origin === undefined) return undefined
     const target = policy.targetFor(origin + (request.path ?? ''))
-    const stamp = target && stampFor(scope, target.gateway)
-    if (target === undefined || stamp === undefined || target.gateway.headers.length === 0) return undefined
+    const stamp = target && stampFor(scope, target, policy.extensions, request.body)
+    if (target === undefined || stamp === undefined) return undefined
+    if (target.gateway.headers.length === 0 && stamp.parts.length === 0) return undefined
     if (!isGuarded) {
       warnOnce('requests of undici cannot be checked on this runtime, and are not stamped. Use affinityFetch')
       return undefined
@@ -58,6 +59,14 @@ export function affinityInterceptor(options: AffinityOptions & { readonly origin
     const { key, parent } = stamp
     const names = target.gateway.headers
     const headers = stampDispatchHeaders(request.headers, { names, key, parent })
+    if (headers !== undefined) {
+      for (const part of stamp.parts) {
+        part.writeHeaders(
+          (name) => readHeader(headers, name),
+          (name, value) => setHeader(headers, name, value),
+        )
+      }
+    }
     return headers && new Dispatch(policy, target, stamp, origin, request, headers)
   }
 
