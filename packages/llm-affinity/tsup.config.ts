@@ -5,6 +5,7 @@ const entries = [
   'src/gateways.ts',
   'src/instrument.ts',
   'src/langchain.ts',
+  'src/learned.ts',
   'src/otel.ts',
   'src/server.ts',
   'src/undici.ts',

@@ -128,7 +128,7 @@ describe('a set-up mistake throws a TypeError that names what was expected and w
     [
       'an unknown option',
       () => affinityFetch({ origin: 'http://a' } as never),
-      /options to be among `gateway`, `origins`, `session`, `onOutcome`, `warnBypassed`, `warnNoSession`, `fetch`, got "origin"/,
+      /options to be among `gateway`, `origins`, `session`, `onOutcome`, `use`, `warnBypassed`, `warnNoSession`, `fetch`, got "origin"/,
     ],
     ['an option of another integration', () => withAffinity(client, { fetch } as never), /got "fetch"/],
     [

@@ -164,7 +164,7 @@ export class Session {
    *
    * @param epoch Another epoch to go to. 0 is the first.
    */
-  repin(epoch = this.#epoch + 1): void {
+  repin(epoch: number = this.#epoch + 1): void {
     if (!isCount(epoch)) throw expected('`epoch` to be a whole number, 0 or more', kind(epoch))
     this.#epoch = epoch
     this.#key = keyAt(this.#base, this.#epoch)

@@ -3,12 +3,18 @@
 
 /** Observes one reader of a body. It must not throw. */
 export interface BodyObserver {
+  /** Its reader waits for the next part of a stream, or for the whole body. */
+  asked?(): void
   /** The next part of a stream, just before its reader receives it and may change it. */
   part(value: unknown): void
   /** The whole body: text, bytes or parsed JSON. */
   whole(value: unknown): void
-  /** The end: for all readers, since the body was read to its end or broke off, or only for this one, which cancelled. */
-  end(forAll: boolean): void
+  /**
+   * The end: for all readers, since the body was read to its end or broke off, or only for this one, which cancelled.
+   *
+   * @param error Why it broke off.
+   */
+  end(forAll: boolean, error?: unknown): void
   /** An observer of another reader of the same body: of a clone, or of the other branch of a tee. */
   clone(): BodyObserver
 }
@@ -126,10 +132,11 @@ function tapPromise(on: unknown, name: PropertyKey, observer: BodyObserver, see:
     return value
   }
   const failed = (error: unknown): never => {
-    observer.end(true)
+    observer.end(true, error)
     throw error
   }
   define(Object(on), name, function (this: unknown, ...args) {
+    observer.asked?.()
     const promise: unknown = Reflect.apply(method, this, args)
     return isPromise(promise) ? promise.then(passed, failed) : promise
   })

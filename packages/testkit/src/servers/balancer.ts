@@ -67,6 +67,11 @@ export async function startBalancer(options: BalancerOptions): Promise<Balancer>
   })
   proxy.on('proxyRes', (answer, request, response) => {
     const { target, number } = sent.get(request) ?? { target: '', number: 0 }
+    const handed = pick.handsOut?.(request, [...counts.keys()].indexOf(target))
+    if (handed !== undefined) {
+      const before = answer.headers[handed.name]
+      answer.headers[handed.name] = before === undefined ? handed.value : [before, handed.value].flat()
+    }
     for (const [name, value] of Object.entries(options.answerHeaders?.(target, number) ?? {})) {
       if (value === undefined) delete answer.headers[name.toLowerCase()]
       else answer.headers[name.toLowerCase()] = value

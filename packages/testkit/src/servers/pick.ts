@@ -15,6 +15,9 @@ import * as check from '../util/check.js'
  * - `'address'`, `'connection'`: by a hash of the client's address, or of its connection.
  * - `{ promptWords: n }`: by a hash of the first `n` words of the body.
  * - `{ header }`: see `HeaderPolicy`.
+ * - `{ token: name }`: the target that the request's header of this name was handed out for, as with llm-d and Envoy's stateful
+ *   sessions. A request without one, or with an unknown value, goes to the next target in turn, and its answer hands out one.
+ * - `{ cookie: name }`: the same with a cookie, as with Caddy's and HAProxy's.
  */
 export type Policy =
   | 'round-robin'
@@ -24,6 +27,8 @@ export type Policy =
   | { readonly weights: readonly number[] }
   | { readonly firstFit: number }
   | { readonly promptWords: number }
+  | { readonly token: string }
+  | { readonly cookie: string }
   | HeaderPolicy
 
 /**
@@ -60,6 +65,13 @@ export interface Pick {
   readonly readsBody: boolean
   /** Returns the index of the target. */
   target(input: PickInput): number
+  /** What the answer hands out. */
+  readonly handsOut?: (request: IncomingMessage, target: number) => HandedOut | undefined
+}
+
+interface HandedOut {
+  readonly name: string
+  readonly value: string
 }
 
 /** Returns the policy as a function; throws a TypeError for an unknown policy. */
@@ -97,6 +109,8 @@ export function picker(policy: unknown, names: readonly string[], seed: number):
       const target: Pick['target'] = ({ body }) => rendezvous(names, wordsOf(body).slice(0, count).join(' '))
       return { readsBody: true, target }
     }
+    if ('token' in policy) return byToken(policy.token, names, (name, request) => request.headers[name])
+    if ('cookie' in policy) return byCookie(policy.cookie, names)
     if ('header' in policy) return byHeader(policy as HeaderPolicy, names, random, fraction)
   }
   return check.wrong("`policy` to be 'round-robin', 'random' or { header: 'a-name' }", policy)
@@ -135,6 +149,37 @@ function byHeader(policy: HeaderPolicy, names: readonly string[], random: () => 
       return wordsOf(body).length < minWords ? random() : pinned(String(value))
     },
   }
+}
+
+type ReadToken = (name: string, request: IncomingMessage) => unknown
+
+function byToken(given: unknown, names: readonly string[], read: ReadToken, isCookie = false): Pick {
+  const name = typeof given === 'string' && given !== '' ? given : check.wrong('the name of a header or cookie', given)
+  // Opaque, as those of real gateways, and the same in every run.
+  const tokens = names.map((target) => hash('sha1', target).slice(0, 16))
+  const pinned = (request: IncomingMessage): number => tokens.indexOf(String(read(name.toLowerCase(), request)))
+  let turn = 0
+  return {
+    readsBody: false,
+    target: ({ request }) => (pinned(request) < 0 ? turn++ % names.length : pinned(request)),
+    handsOut: (request, target) => {
+      if (pinned(request) >= 0) return undefined
+      const value = tokens[target] ?? ''
+      return isCookie ? { name: 'set-cookie', value: `${name}=${value}; Path=/; HttpOnly` } : { name, value }
+    },
+  }
+}
+
+function byCookie(given: unknown, names: readonly string[]): Pick {
+  return byToken(
+    given,
+    names,
+    (_, request) => {
+      const pairs = String(request.headers.cookie ?? '').split(/; */)
+      return pairs.find((pair) => pair.startsWith(`${String(given)}=`))?.slice(String(given).length + 1)
+    },
+    true,
+  )
 }
 
 function byWeight(weights: unknown, count: number, fraction: () => number): Pick['target'] {

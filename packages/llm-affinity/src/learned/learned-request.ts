@@ -1,0 +1,204 @@
+import type { Session } from '../session/session.js'
+import type { ExtensionRequest, Target } from '../stamping/extension.js'
+import { readResponseHeader } from '../stamping/request-headers.js'
+import { type Conversation, type Place, setHanded } from './conversation.js'
+import { cookiesSet, type Handed, isFor, isToken } from './cookies.js'
+import { isAbort, unref, watchBody } from './failures.js'
+import { type GiveBack, giveBack, removeGivenBack, withGivenBack } from './give-back.js'
+import { countAnswer, countFailure, type RepinPolicy } from './repin.js'
+import type { Rules } from './rules.js'
+
+/** What a request needs of its LearnedState. */
+export interface Learner {
+  readonly rules: Rules
+  readonly repin: RepinPolicy | undefined
+  now(): number
+  /** The conversation has changed. */
+  changed(session: Session, of: Conversation): void
+}
+
+const COOKIE = 'cookie:'
+const REFUSED = [401, 403]
+const GATEWAY_FAILED = [502, 503, 504]
+
+/** One request of a conversation. */
+export class LearnedRequest implements ExtensionRequest {
+  readonly #learner: Learner
+  readonly #session: Session
+  readonly #of: Conversation
+  readonly #place: Place
+  readonly #moves: number
+  readonly #given: GiveBack
+  /** What is given back here, by name. */
+  readonly #values = new Map<string, string>()
+  readonly #settle: (() => void) | undefined
+  readonly #stalled = new AbortController()
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #signal: AbortSignal | null | undefined
+  /** Whether it turned out to go to another origin. */
+  #isElsewhere = false
+  #isJudged = false
+
+  /** @param settle Called once there is an answer, or none will come. */
+  constructor(
+    learner: Learner,
+    session: Session,
+    of: Conversation,
+    place: Place,
+    { path }: Target,
+    settle: (() => void) | undefined,
+  ) {
+    this.#learner = learner
+    this.#session = session
+    this.#of = of
+    this.#place = place
+    this.#moves = of.moves
+    this.#settle = settle
+    const now = learner.now()
+    const headers: (readonly [string, string])[] = []
+    const cookies: string[] = []
+    for (const { from, to = from, first } of learner.rules.headers) {
+      const value = place.handed.get(from)?.value
+      if (value !== undefined) this.#values.set(from, value)
+      if (value !== undefined || first !== undefined) headers.push([to, value ?? String(first)])
+    }
+    for (const name of learner.rules.cookies) {
+      const handed = place.handed.get(COOKIE + name)
+      if (handed === undefined || !isFor(handed, path, now)) continue
+      this.#values.set(COOKIE + name, handed.value)
+      cookies.push(`${name}=${handed.value}`)
+    }
+    this.#given = { headers, cookies }
+  }
+
+  write(init: RequestInit, request?: Request): RequestInit {
+    this.#signal = init.signal ?? request?.signal
+    const all: RequestInit = { ...init }
+    const headers = withGivenBack(init.headers ?? request?.headers, this.#given)
+    if (headers !== undefined && headers !== init.headers && headers !== request?.headers) all.headers = headers
+    this.#startTimer()
+    if (this.#learner.repin?.abortOnStall) {
+      const { signal } = this.#stalled
+      all.signal = this.#signal ? AbortSignal.any([this.#signal, signal]) : signal
+    }
+    return all
+  }
+
+  writeHeaders(get: (name: string) => unknown, set: (name: string, value: string) => void): void {
+    giveBack(this.#given, get, set)
+  }
+
+  removeFrom(headers: unknown[]): void {
+    this.#isElsewhere = true
+    removeGivenBack(headers, this.#given)
+  }
+
+  answered(status: number, headers: unknown, response?: Response): void {
+    clearTimeout(this.#timer)
+    try {
+      // An answer of another origin, or to a request from before a move, says nothing about now.
+      if (!this.#isElsewhere && this.#isCurrent) {
+        this.#learn(status, headers)
+        this.#place.isAnswered = true
+      }
+    } finally {
+      this.#settle?.()
+    }
+    if (this.#isElsewhere) return
+    const { repin } = this.#learner
+    if (repin === undefined || REFUSED.includes(status)) return
+    if (status === 429 || status >= 500) this.#judge(true)
+    else if (response === undefined || status >= 400) this.#judge(false)
+    else watchBody(response, (isFailed) => this.#judge(isFailed), this.#stall)
+  }
+
+  failed(error: unknown): void {
+    clearTimeout(this.#timer)
+    this.#settle?.()
+    if (this.#isElsewhere || isAbort(error) || this.#signal?.aborted) return
+    this.#dropGiven()
+    this.#judge(true)
+  }
+
+  get #isCurrent(): boolean {
+    return this.#of.moves === this.#moves
+  }
+
+  get #stall(): { readonly afterMs: number; readonly onStall: () => void } | undefined {
+    const { stallMs } = this.#learner.repin ?? {}
+    return stallMs === undefined ? undefined : { afterMs: stallMs, onStall: () => this.#abort(stallMs) }
+  }
+
+  // Until the headers of the answer.
+  #startTimer(): void {
+    const stall = this.#stall
+    if (stall === undefined) return
+    this.#timer = setTimeout(() => {
+      this.#judge(true)
+      stall.onStall()
+    }, stall.afterMs)
+    unref(this.#timer)
+  }
+
+  #abort(stallMs: number): void {
+    if (!this.#learner.repin?.abortOnStall) return
+    const seconds = stallMs / 1000
+    this.#stalled.abort(
+      new DOMException(`The backend sent no data for ${seconds} s, the \`stallMs\` of llm-affinity`, 'TimeoutError'),
+    )
+  }
+
+  #learn(status: number, headers: unknown): void {
+    const { rules } = this.#learner
+    const before = snapshot(this.#place)
+    const now = this.#learner.now()
+    if (REFUSED.includes(status) || GATEWAY_FAILED.includes(status)) this.#forgetGiven()
+    for (const { from, closedBy } of rules.headers) {
+      if (closedBy !== undefined && readHeader(headers, closedBy) !== undefined) this.#place.handed.delete(from)
+      const value = readHeader(headers, from)
+      if (isToken(value) && !REFUSED.includes(status)) setHanded(this.#place, from, { value, at: now })
+    }
+    for (const { name, handed } of cookiesSet(headers, rules.cookies, now)) this.#setCookie(name, handed)
+    if (snapshot(this.#place) !== before) this.#learner.changed(this.#session, this.#of)
+  }
+
+  #setCookie(name: string, handed: Handed | undefined): void {
+    if (handed === undefined) this.#place.handed.delete(COOKIE + name)
+    else setHanded(this.#place, COOKIE + name, handed)
+  }
+
+  /** Drops what this request gave back, unless an answer has replaced it since. Returns whether there was any. */
+  #forgetGiven(): boolean {
+    const { handed } = this.#place
+    let isAny = false
+    for (const [name, value] of this.#values) {
+      if (handed.get(name)?.value === value) isAny = handed.delete(name)
+    }
+    return isAny
+  }
+
+  #dropGiven(): void {
+    if (this.#isCurrent && this.#forgetGiven()) this.#learner.changed(this.#session, this.#of)
+  }
+
+  #judge(isFailed: boolean): void {
+    const { repin } = this.#learner
+    if (repin === undefined || this.#isJudged || !this.#isCurrent) return
+    this.#isJudged = true
+    if (!isFailed) countAnswer(this.#of, this.#place)
+    else if (countFailure(this.#of, this.#place, repin, this.#learner.now())) {
+      this.#learner.changed(this.#session, this.#of)
+    }
+  }
+}
+
+function readHeader(headers: unknown, name: string): unknown {
+  const { get }: { get?: unknown } = Object(headers)
+  if (typeof get === 'function') return Reflect.apply(get, headers, [name]) ?? undefined
+  return readResponseHeader(headers, name)
+}
+
+// Values, and until when they last: a cookie may come again in every answer.
+function snapshot({ handed }: Place): string {
+  return JSON.stringify([...handed].map(([name, { value, path }]) => [name, value, path]))
+}

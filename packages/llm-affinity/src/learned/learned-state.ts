@@ -1,0 +1,222 @@
+import { activeScope } from '../session/scope.js'
+import { isSession, type Session } from '../session/session.js'
+import type { Extension, ExtensionRequest, Target, Targeting } from '../stamping/extension.js'
+import { modelOf } from '../stamping/json-field.js'
+import { expected, kind, quoted } from '../util/errors.js'
+import { warnOnce } from '../util/warn.js'
+import type { Conversation, Place } from './conversation.js'
+import { unref } from './failures.js'
+import { LearnedRequest, type Learner } from './learned-request.js'
+import { type LearnedStateOptions, type Settings, settingsOf } from './options.js'
+import { nameOf, Registry } from './registry.js'
+import { returnHome } from './repin.js'
+import { FAILS_OVER, ISSUERS, type Rules } from './rules.js'
+import { Sharing } from './store.js'
+
+/** What is known of a session: names only, since the values hold addresses of backends. */
+export interface LearnedFigures {
+  /** How often the session was moved, by the application or by `repin`. */
+  readonly moves: number
+  /** By origin, and model where the gateway pins per model: the names of what is given back, cookies as `cookie:NAME`. */
+  readonly places: Readonly<Record<string, readonly string[]>>
+}
+
+// A session object that stays is read again from the store after this many milliseconds.
+const STALE_MS = 1000
+
+/**
+ * Learned state: what answers hand out for a session is given back with its next calls, and a session leaves a backend that
+ * fails. Make one for the process and pass it to each integration, in `use`.
+ *
+ * - Headers and cookies are named, by you or by `issuer`, and never guessed. They are kept per session and origin (and model,
+ *   where the gateway pins per model), and go back to that exact origin only. A re-pinned session starts anew.
+ * - Kept in memory for `maxSessions`, each for `idleMs` after its last call. A Session of the same id finds them again;
+ *   `Session.toJSON` and `from` carry them.
+ * - A value is dropped after a 401 or 403; after a 502, 503, 504 or a lost connection, since behind it may be a dead backend
+ *   that no other answer would replace; and when it expires.
+ * - It never throws into a call and sends nothing itself.
+ *
+ * @throws TypeError if an option is wrong.
+ *
+ * @example
+ * const learned = new LearnedState({ cookies: ['ROUTEID'], repin: { after: 2 } })
+ * const openai = withAffinity(new OpenAI({ baseURL: 'http://gateway:4000/v1' }), { use: learned })
+ */
+export class LearnedState implements Extension {
+  readonly #settings: Settings
+  readonly #registry: Registry
+  readonly #sharing: Sharing | undefined
+  /** Places whose first call is about to be made, with the function that lets the others go. */
+  readonly #claims = new WeakMap<Place, () => void>()
+
+  constructor(options: LearnedStateOptions = {}) {
+    const settings = settingsOf(options)
+    this.#settings = settings
+    this.#registry = new Registry(settings.maxSessions, settings.idleMs, Date.now)
+    const { store, storeWaitMs, idleMs } = settings
+    this.#sharing = store && new Sharing(store, storeWaitMs, idleMs)
+  }
+
+  /** How many sessions are remembered. */
+  get size(): number {
+    return this.#registry.size
+  }
+
+  /** What is known of a session; undefined if nothing is. */
+  get(session: Session): LearnedFigures | undefined {
+    const of = this.#registry.peek(checked(session))
+    if (of === undefined) return undefined
+    const places = [...of.places].map(([name, { handed }]) => [name, [...handed.keys()]] as const)
+    return { moves: of.moves, places: Object.fromEntries(places.filter(([, names]) => names.length > 0)) }
+  }
+
+  /** Drops what was learned for a session, in the store too. */
+  async end(session: Session): Promise<void> {
+    const name = nameOf(checked(session))
+    this.#registry.drop(session)
+    await this.#sharing?.delete(name)
+  }
+
+  readonly accepts = (gateway: string | undefined): void => {
+    const { repin } = this.#settings
+    if (repin === undefined || repin.evenWithFailover || gateway === undefined) return
+    if (FAILS_OVER.includes(gateway)) {
+      throw expected(
+        `\`repin\` only with a gateway that does not fail over itself`,
+        quoted(gateway),
+        'Leave it to the gateway, or write repin: { …, evenWithFailover: true }',
+      )
+    }
+  }
+
+  readonly ready = (
+    to: Targeting,
+    [input, init]: readonly [input: unknown, init?: RequestInit | undefined],
+  ): Promise<unknown> | undefined => {
+    try {
+      const scope = activeScope(to.session)
+      // Side calls have nothing to wait for.
+      if (!isSession(scope) || scope.key === '') return undefined
+      const { url = String(input), signal }: { url?: string; signal?: AbortSignal } = Object(input)
+      const target = to.targetFor(url)
+      if (target === undefined) return undefined
+      const isRead = this.#registry.has(scope)
+      const of = this.#registry.of(scope)
+      const isStale = this.#sharing !== undefined && (!isRead || performance.now() - of.readAt > STALE_MS)
+      if (!isStale && this.#place(of, target, init?.body).first === undefined) return undefined
+      return this.#wait(scope, of, target, init?.body, isStale, init?.signal ?? signal)
+    } catch {
+      warnOnce(FAULT)
+      return undefined
+    }
+  }
+
+  readonly request = (session: Session, target: Target, body: unknown): ExtensionRequest | undefined => {
+    const of = this.#registry.of(session)
+    const { repin } = this.#settings
+    const now = Date.now()
+    const isMoving = repin !== undefined && !FAILS_OVER.includes(target.gateway.name)
+    if (isMoving && returnHome(of, repin, now)) {
+      session.repin(of.epoch)
+      this.#registry.of(session)
+      this.#changed(session, of)
+    }
+    const rules = this.#rulesFor(target)
+    const place = this.#place(of, target, body)
+    const learner: Learner = {
+      rules,
+      repin: isMoving || repin?.evenWithFailover ? repin : undefined,
+      now: Date.now,
+      changed: (moved, conversation) => this.#changed(moved, conversation),
+    }
+    return new LearnedRequest(learner, session, of, place, target, this.#firstOf(place, rules))
+  }
+
+  /** The function that lets other calls go, if this call is the first one at a place that hands something out. */
+  #firstOf(place: Place, rules: Rules): (() => void) | undefined {
+    if (!isFirst(place, rules)) return undefined
+    const claimed = this.#claims.get(place)
+    this.#claims.delete(place)
+    return claimed ?? (place.first === undefined ? begin(place) : undefined)
+  }
+
+  async #wait(
+    session: Session,
+    of: Conversation,
+    target: Target,
+    body: unknown,
+    isStale: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    if (isStale) {
+      of.readAt = performance.now()
+      await this.#sharing?.read(nameOf(session), of)
+    }
+    const place = this.#place(of, target, body)
+    if (place.first !== undefined) return within(place.first, this.#settings.firstTurnMs, signal)
+    if (!isStale || !isFirst(place, this.#rulesFor(target))) return
+    // Several calls may have waited for the store: this one goes first. If it is not stamped after all, the others go too.
+    const settle = begin(place)
+    this.#claims.set(place, settle)
+    setTimeout(() => {
+      if (this.#claims.get(place) !== settle) return
+      this.#claims.delete(place)
+      settle()
+    }, 0)
+  }
+
+  #rulesFor({ gateway }: Target): Rules {
+    const known = Object.hasOwn(ISSUERS, gateway.name) ? ISSUERS[gateway.name as keyof typeof ISSUERS] : undefined
+    const { headers, cookies } = this.#settings.rules
+    if (known === undefined) return this.#settings.rules
+    return { headers: [...headers, ...known.headers], cookies: [...cookies, ...known.cookies] }
+  }
+
+  #place(of: Conversation, { gateway, origin }: Target, body: unknown): Place {
+    const model = gateway.pinsPerModel && typeof body === 'string' ? modelOf(body)?.slice(0, 128) : undefined
+    return of.place(model === undefined ? origin : `${origin} ${model}`)
+  }
+
+  #changed(session: Session, of: Conversation): void {
+    this.#registry.of(session)
+    this.#sharing?.write(nameOf(session), of)
+  }
+}
+
+const FAULT = 'a fault of its own kept learned state from a call'
+
+function isFirst({ isAnswered, handed }: Place, { headers, cookies }: Rules): boolean {
+  return !isAnswered && handed.size === 0 && headers.length + cookies.length > 0
+}
+
+function begin(place: Place): () => void {
+  let settle = (): void => {}
+  place.first = new Promise<void>((resolve) => {
+    settle = () => {
+      place.first = undefined
+      resolve()
+    }
+  })
+  return settle
+}
+
+/** Waits for a promise, for at most this long, and not after an abort. */
+function within(promise: Promise<void>, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms)
+    unref(timer)
+    function done(): void {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    if (signal?.aborted) done()
+    signal?.addEventListener('abort', done)
+    void promise.then(done)
+  })
+}
+
+function checked(session: Session): Session {
+  if (!isSession(session)) throw expected('`session` to be a Session', kind(session))
+  return session
+}

@@ -1,0 +1,98 @@
+import type { Session } from '../session/session.js'
+import { heldBy, hold } from '../session/state.js'
+import { Conversation } from './conversation.js'
+
+const NAME = 'learned'
+
+/** Milliseconds since 1970, as the states of several processes need. */
+export type Clock = () => number
+
+/** The conversations of a process: bounded, the least recently used out first. A Session of the same id finds its own again. */
+export class Registry {
+  readonly #conversations = new Map<string, Conversation>()
+  /** By session object, with the epoch that it had when it was last seen. */
+  readonly #seen = new WeakMap<Session, { readonly name: string; readonly of: Conversation; epoch: number }>()
+  readonly #maxSessions: number
+  readonly #idleMs: number
+  readonly #now: Clock
+
+  constructor(maxSessions: number, idleMs: number, now: Clock) {
+    this.#maxSessions = maxSessions
+    this.#idleMs = idleMs
+    this.#now = now
+  }
+
+  get size(): number {
+    return this.#conversations.size
+  }
+
+  /** Whether this object was seen before. */
+  has(session: Session): boolean {
+    return this.#seen.has(session)
+  }
+
+  /** The conversation of a session, which is brought to its epoch. */
+  of(session: Session): Conversation {
+    const now = this.#now()
+    const seen = this.#seen.get(session) ?? this.#firstSeen(session, now)
+    const { of, name } = seen
+    // The application has moved it.
+    if (session.epoch !== seen.epoch) of.move(session.epoch)
+    else if (of.epoch !== session.epoch) session.repin(of.epoch)
+    seen.epoch = of.epoch
+    of.usedAt = now
+    this.#keep(name, of, now)
+    return of
+  }
+
+  /** The conversation of a session, if there is one. Changes nothing. */
+  peek(session: Session): Conversation | undefined {
+    return this.#seen.get(session)?.of ?? this.#conversations.get(nameOf(session))
+  }
+
+  /** Forgets a conversation. */
+  drop(session: Session): void {
+    this.peek(session)?.forget()
+    this.#conversations.delete(nameOf(session))
+    this.#seen.delete(session)
+    hold(session, NAME, new Conversation())
+  }
+
+  #firstSeen(session: Session, now: number): { readonly name: string; readonly of: Conversation; epoch: number } {
+    const name = nameOf(session)
+    const known = this.#conversations.get(name)
+    const isKnown = known !== undefined && now - known.usedAt <= this.#idleMs
+    const held = heldBy(session)[NAME]
+    const of = isKnown ? known : held instanceof Conversation ? held : new Conversation()
+    if (!isKnown) {
+      of.epoch = Math.max(of.epoch, session.epoch)
+      // A fork that shares its parent's cache has its backend too.
+      const { parent } = session
+      if (parent !== undefined && parent.key === session.key) of.merge(this.peek(parent)?.toJSON())
+    }
+    if (held !== undefined && held !== of) of.merge(held.toJSON())
+    hold(session, NAME, of)
+    const seen = { name, of, epoch: Math.max(of.epoch, session.epoch) }
+    // The application moved this object before its first call.
+    if (session.epoch > of.epoch) of.move(session.epoch)
+    else if (session.epoch < of.epoch) session.repin(of.epoch)
+    this.#seen.set(session, seen)
+    return seen
+  }
+
+  #keep(name: string, of: Conversation, now: number): void {
+    this.#conversations.delete(name)
+    this.#conversations.set(name, of)
+    for (const [oldest, { usedAt }] of this.#conversations) {
+      if (this.#conversations.size <= this.#maxSessions && now - usedAt <= this.#idleMs) break
+      this.#conversations.delete(oldest)
+    }
+  }
+}
+
+/** By the key of epoch 0, which is the same after a repin, and by the id, since a fork may share a key. */
+export function nameOf(session: Session): string {
+  const { key, id } = session.toJSON()
+  // Joined, since a string that grew would keep all of the id.
+  return [key, id.slice(0, 64)].join(' ')
+}
