@@ -183,7 +183,9 @@ export class LearnedRequest implements ExtensionRequest {
 
   #judge(isFailed: boolean): void {
     const { repin } = this.#learner
-    if (repin === undefined || this.#isJudged || !this.#isCurrent) return
+    // The caller's abort is no failure, whatever its reason is called.
+    const isGivenUp = isFailed && this.#signal?.aborted === true
+    if (repin === undefined || isGivenUp || this.#isJudged || !this.#isCurrent) return
     this.#isJudged = true
     if (!isFailed) countAnswer(this.#of, this.#place)
     else if (countFailure(this.#of, this.#place, repin, this.#learner.now())) {

@@ -1,0 +1,178 @@
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import KeyvRedis from '@keyv/redis'
+import Keyv from 'keyv'
+import { affinityFetch, runWithSession, Session } from 'llm-affinity'
+import { LearnedState, type StateStore } from 'llm-affinity/learned'
+import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { listen } from '../../packages/testkit/src/servers/listen.ts'
+import { redis, startRedis } from '../support/redis.ts'
+
+let tokens: (string | undefined)[] = []
+let count = 0
+const server = createServer((request, response) => {
+  const given = request.headers['x-token']
+  tokens.push(given === undefined ? undefined : String(given))
+  const token = given ?? `token-${++count}`
+  request.resume().once('end', () => response.writeHead(200, { 'x-token': token }).end('{}'))
+})
+const { origin, close } = await listen(server, 0)
+afterAll(close)
+beforeEach(() => {
+  tokens = []
+  count = 0
+})
+
+type Call = (id?: string) => Promise<void>
+
+/** What another process would have: another LearnedState over the same store. */
+function processOf(store: StateStore, storeWaitMs = 5000): { learned: LearnedState; call: Call } {
+  const learned = new LearnedState({ headers: ['x-token'], store, storeWaitMs })
+  const send = affinityFetch({ use: learned })
+  const call: Call = (id = 'conversation-42') =>
+    runWithSession(id, async () => void (await (await send(origin, { method: 'POST', body: '{}' })).text()))
+  return { learned, call }
+}
+
+/** A Map whose calls are counted. */
+class Counting extends Map<string, string> {
+  reads = 0
+  writes = 0
+  override get(key: string): string | undefined {
+    this.reads++
+    return super.get(key)
+  }
+  override set(key: string, value: string): this {
+    this.writes++
+    return super.set(key, value)
+  }
+}
+
+describe('a shared store', () => {
+  it('lets processes take turns in one conversation, two at once included', async () => {
+    const store = new Keyv()
+    const [one, two] = [processOf(store), processOf(store)]
+    await one.call()
+    await two.call()
+    await Promise.all([one.call(), two.call(), two.call()])
+    expect(tokens).toEqual([undefined, 'token-1', 'token-1', 'token-1', 'token-1'])
+  })
+
+  it('is read once for each session object, and written on change only', async () => {
+    const store = new Counting()
+    const { call, learned } = processOf(store)
+    for (let turn = 0; turn < 5; turn++) await call()
+    expect([store.reads, store.writes]).toEqual([5, 1])
+    const session = new Session('conversation-7')
+    const send = affinityFetch({ use: learned })
+    for (let turn = 0; turn < 3; turn++) await session.run(async () => (await send(origin)).text())
+    expect([store.reads, store.writes]).toEqual([6, 2])
+  })
+
+  it('carries a move to the other process', async () => {
+    const store = new Map()
+    const [one, two] = [processOf(store), processOf(store)]
+    await one.call()
+    await two.call()
+    const session = new Session('conversation-42')
+    const send = affinityFetch({ use: one.learned })
+    await session.run(async () => (await send(origin)).text())
+    session.repin()
+    await session.run(async () => (await send(origin)).text())
+    await two.call()
+    expect(tokens).toEqual([undefined, 'token-1', 'token-1', undefined, 'token-2'])
+  })
+
+  it('has no id, key or tenant in its own keys', async () => {
+    const store = new Map<string, string>()
+    await processOf(store).call()
+    const [[key = '', value = ''] = []] = store
+    expect(key).toMatch(/^llm-affinity:[0-9a-f]{64}$/)
+    expect(value).not.toContain('conversation-42')
+  })
+
+  it('is asked to delete with `end`', async () => {
+    const store = new Map<string, string>()
+    const { call, learned } = processOf(store)
+    await call()
+    expect(store.size).toBe(1)
+    await learned.end(new Session('conversation-42'))
+    expect(store.size).toBe(0)
+  })
+
+  it.each<[string, () => Partial<StateStore>]>([
+    ['never answers', () => ({ get: () => new Promise(() => {}), set: () => new Promise(() => {}) })],
+    [
+      'rejects',
+      () => ({ get: async () => Promise.reject(new Error('down')), set: () => Promise.reject(new Error('down')) }),
+    ],
+    [
+      'throws',
+      () => ({
+        get: () => {
+          throw new Error('down')
+        },
+      }),
+    ],
+    ['returns nonsense', () => ({ get: async () => '{"moves":' })],
+    ['returns something of another kind', () => ({ get: async () => ({ moves: 7 }) })],
+    ['returns a text that is too long', () => ({ get: async () => `"${'a'.repeat(100_000)}"` })],
+  ])('that %s costs no call, and only the pin between processes', async (_, broken) => {
+    const store: StateStore = { get: () => undefined, set: () => undefined, delete: () => true, ...broken() }
+    const { call } = processOf(store, 20)
+    for (let turn = 0; turn < 4; turn++) await call()
+    expect(tokens).toEqual([undefined, 'token-1', 'token-1', 'token-1'])
+  })
+
+  it('that does not answer is waited for once, and then left alone for a while', async () => {
+    let reads = 0
+    const get = (): Promise<never> => {
+      reads++
+      return new Promise(() => {})
+    }
+    const { call } = processOf({ get, set: () => undefined, delete: () => true }, 20)
+    for (let turn = 0; turn < 10; turn++) await call()
+    expect(reads).toBe(1)
+  })
+})
+
+const isHere = redis.find() !== undefined
+describe.skipIf(!isHere)(`with a real Redis${isHere ? '' : ': not installed, run npm run projects:install'}`, () => {
+  it('three processes take turns in ten conversations, all at once', async () => {
+    const running = await startRedis()
+    const url = `redis://127.0.0.1:${running.port}`
+    const keyv = new Keyv(new KeyvRedis(url))
+    const children = Array.from({ length: 3 }, () =>
+      fork(fileURLToPath(new URL('./child.ts', import.meta.url)), [origin, url], { execArgv: ['--no-warnings'] }),
+    )
+    try {
+      await Promise.all(children.map((child) => once(child, 'message')))
+      const ids = Array.from({ length: 10 }, (_, at) => `conversation-${at}`)
+      const seen = new Map<string, Set<string>>()
+      const turn = async (id: string, at: number): Promise<void> => {
+        const child = children[at % 3]
+        const answered = new Promise<string>((resolve) => {
+          const listener = ({ id: of, token }: { id: string; token: string }): void => {
+            if (of !== id) return
+            child?.off('message', listener)
+            resolve(token)
+          }
+          child?.on('message', listener)
+        })
+        child?.send(id)
+        seen.set(id, (seen.get(id) ?? new Set()).add(await answered))
+      }
+      for (let round = 0; round < 6; round++) await Promise.all(ids.map((id, at) => turn(id, at + round)))
+      expect([...seen.values()].map((each) => each.size)).toEqual(ids.map(() => 1))
+      expect(new Set([...seen.values()].flatMap((each) => [...each])).size).toBe(ids.length)
+      const [key] = await Array.fromAsync(keyv.iterator?.(undefined) ?? [])
+      expect(String(key)).toContain('llm-affinity:')
+    } finally {
+      for (const child of children) child.kill()
+      await keyv.disconnect()
+      await running.stop()
+    }
+  })
+})
