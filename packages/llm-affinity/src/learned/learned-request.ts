@@ -116,7 +116,6 @@ export class LearnedRequest implements ExtensionRequest {
     clearTimeout(this.#timer)
     this.#settle?.()
     if (this.#isElsewhere || isAbort(error) || this.#signal?.aborted) return
-    this.#dropGiven()
     this.#judge(true)
   }
 
@@ -167,18 +166,10 @@ export class LearnedRequest implements ExtensionRequest {
     else setHanded(this.#place, COOKIE + name, handed)
   }
 
-  /** Drops what this request gave back, unless an answer has replaced it since. Returns whether there was any. */
-  #forgetGiven(): boolean {
+  /** Drops what this request gave back, unless an answer has replaced it since. */
+  #forgetGiven(): void {
     const { handed } = this.#place
-    let isAny = false
-    for (const [name, value] of this.#values) {
-      if (handed.get(name)?.value === value) isAny = handed.delete(name)
-    }
-    return isAny
-  }
-
-  #dropGiven(): void {
-    if (this.#isCurrent && this.#forgetGiven()) this.#learner.changed(this.#session, this.#of)
+    for (const [name, value] of this.#values) if (handed.get(name)?.value === value) handed.delete(name)
   }
 
   #judge(isFailed: boolean): void {

@@ -32,8 +32,8 @@ const STALE_MS = 1000
  *   where the gateway pins per model), and go back to that exact origin only. A re-pinned session starts anew.
  * - Kept in memory for `maxSessions`, each for `idleMs` after its last call. A Session of the same id finds them again;
  *   `Session.toJSON` and `from` carry them.
- * - A value is dropped after a 401 or 403; after a 502, 503, 504 or a lost connection, since behind it may be a dead backend
- *   that no other answer would replace; and when it expires.
+ * - A value is dropped after a 401 or 403; after a 502, 503 or 504, since it may lead to a dead backend, and some gateways
+ *   never replace it; and when it expires. A lost connection is one to the gateway, and drops nothing.
  * - It never throws into a call and sends nothing itself.
  *
  * @throws TypeError if an option is wrong.
