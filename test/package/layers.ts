@@ -3,7 +3,18 @@
  * itself and from those before it. The files beside the folders are the entries, and on top.
  */
 export const LAYERS: Readonly<Record<string, readonly string[]>> = {
-  'llm-affinity': ['util', 'gateways', 'session', 'server', 'usage', 'stamping', 'outcomes', 'learned', 'integrations'],
+  'llm-affinity': [
+    'util',
+    'gateways',
+    'session',
+    'server',
+    'usage',
+    'stamping',
+    'outcomes',
+    'learned',
+    'cache',
+    'integrations',
+  ],
   'llm-affinity-testkit': ['util', 'protocol', 'servers', 'assert'],
   'llm-affinity-doctor': ['util', 'client', 'analysis', 'verdict', 'experiment', 'echo', 'output'],
 }

@@ -402,7 +402,7 @@ describe('a mistake is a TypeError that says so', () => {
   it.each([
     [null, 'options to be an object such as'],
     ['all', 'options to be an object such as'],
-    [{ cacheLives: 1 }, '`cacheTtlMs`, `maxSessions`, got "cacheLives"'],
+    [{ cacheLives: 1 }, '`cacheTtlMs`, `maxSessions`, `diagnostics`, got "cacheLives"'],
     [{ cacheTtlMs: 0 }, '`cacheTtlMs` to be a positive number, got 0'],
     [{ cacheTtlMs: Number.NaN }, 'got NaN'],
     [{ cacheTtlMs: '5m' }, '`cacheTtlMs` to be a positive number, got a string'],

@@ -1,3 +1,4 @@
+import { nameOf } from '../session/name.js'
 import type { Session } from '../session/session.js'
 import { heldBy, hold } from '../session/state.js'
 import { Conversation } from './conversation.js'
@@ -88,11 +89,4 @@ export class Registry {
       this.#conversations.delete(oldest)
     }
   }
-}
-
-/** By the key of epoch 0, which is the same after a repin, and by the id, since a fork may share a key. */
-export function nameOf(session: Session): string {
-  const { key, id } = session.toJSON()
-  // Joined, since a string that grew would keep all of the id.
-  return [key, id.slice(0, 64)].join(' ')
 }

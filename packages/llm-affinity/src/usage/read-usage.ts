@@ -59,7 +59,7 @@ function observerFor(resolve: (usage: Usage | undefined) => void): BodyObserver 
 }
 
 /** The beginning and the end of a body, where APIs report usage. A copy, since the reader may overwrite its buffers. */
-class BodyEnds {
+export class BodyEnds {
   #kept = new Uint8Array(0)
   #length = 0
   #hasGap = false
@@ -99,7 +99,7 @@ class BodyEnds {
   }
 }
 
-function bytesOf(value: unknown): Uint8Array | undefined {
+export function bytesOf(value: unknown): Uint8Array | undefined {
   if (value instanceof Uint8Array) return value
   if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
   return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined

@@ -1,7 +1,10 @@
+import { nameOf } from '../session/name.js'
 import { isSession, type Outcome, type Session } from '../session/session.js'
 import { checkOptions, expected, kind } from '../util/errors.js'
 import { remember } from '../util/lru.js'
+import { answeredIn, answeredOf, type Diagnosis } from './diagnosis.js'
 import type { Usage } from './parse-usage.js'
+import { readEnds } from './read-ends.js'
 import { readUsage } from './read-usage.js'
 
 /**
@@ -20,6 +23,8 @@ export interface Miss {
   /** The number of the call in the session, from 1. */
   readonly call: number
   readonly reason: MissReason
+  /** The provider's own word for the reason, such as `tools_changed`, with the option `diagnostics`. */
+  readonly providerReason?: string
 }
 
 /** The figures of one session so far. */
@@ -45,6 +50,8 @@ export interface SessionReportOptions {
   readonly cacheTtlMs?: number
   /** How many sessions are remembered: those that were used last. @default 1000 */
   readonly maxSessions?: number
+  /** Reads the provider's own verdict too, where calls ask for it: with a `CacheDiagnostics`, or themselves. @default false */
+  readonly diagnostics?: boolean
 }
 
 const MAX_MISSES = 100
@@ -87,17 +94,20 @@ interface Turn {
 export class SessionReport {
   readonly #cacheTtlMs: number
   readonly #maxSessions: number
+  readonly #diagnostics: boolean
   readonly #tallies = new Map<string, Tally>()
   #hasForgotten = false
 
   constructor(options: SessionReportOptions = {}) {
-    const { cacheTtlMs = 300_000, maxSessions = 1000 } = checkOptions(
-      options,
-      ['cacheTtlMs', 'maxSessions'],
-      '{ maxSessions: 1000 }',
-    )
+    const {
+      cacheTtlMs = 300_000,
+      maxSessions = 1000,
+      diagnostics = false,
+    } = checkOptions(options, ['cacheTtlMs', 'maxSessions', 'diagnostics'], '{ maxSessions: 1000 }')
     this.#cacheTtlMs = positive('cacheTtlMs', cacheTtlMs)
     this.#maxSessions = positive('maxSessions', maxSessions)
+    if (typeof diagnostics !== 'boolean') throw expected('`diagnostics` to be a boolean', kind(diagnostics))
+    this.#diagnostics = diagnostics
     if (!Number.isSafeInteger(maxSessions)) throw expected('`maxSessions` to be a whole number', String(maxSessions))
   }
 
@@ -113,6 +123,13 @@ export class SessionReport {
     if (response === undefined || status >= 400) return
     const began = performance.now()
     const { key } = session
+    let diagnosis: Diagnosis | undefined
+    // Before the usage, so that it is known when the usage is.
+    if (this.#diagnostics) {
+      readEnds(response, (read) => {
+        diagnosis = ('json' in read ? answeredOf(read.json) : answeredIn(read.text)).diagnosis
+      })
+    }
     void readUsage(response).then((usage) => {
       if (usage === undefined) return
       const last = tally.last.get(origin)
@@ -120,7 +137,8 @@ export class SessionReport {
       const reason = last ? this.#reasonOf(outcome, turn, began, last) : tally.hasForgotten ? 'unknown' : 'first turn'
       if (remember(tally.last, origin, turn, MAX_ORIGINS)) tally.hasForgotten = true
       if (!add(tally, usage, last)) return
-      tally.misses.push({ call, reason })
+      const providerReason = diagnosis?.reason
+      tally.misses.push({ call, reason, ...(providerReason !== undefined && { providerReason }) })
       if (tally.misses.length > MAX_MISSES) tally.misses.shift()
     })
   }
@@ -158,12 +176,6 @@ function add(tally: Tally, { promptTokens, cachedTokens }: Usage, last: Turn | u
   tally.promptTokens += promptTokens
   tally.cachedTokens += cachedTokens
   return cachedTokens * 2 < Math.min(promptTokens, last?.promptTokens ?? promptTokens)
-}
-
-// By the key of epoch 0, which is the same after a repin; and by the id, since a fork may share a key. Its beginning is
-// enough: a fork's is random. Joined, since a string that grew would keep all of the id.
-function nameOf(session: Session): string {
-  return [session.toJSON().key, session.id.slice(0, 64)].join(' ')
 }
 
 function isMove({ result }: Outcome): boolean {
