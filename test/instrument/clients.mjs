@@ -90,6 +90,23 @@ function axios(optionsOf = () => ({})) {
   }
 }
 
+// It copies all headers of a request to the one that it is redirected to.
+function superagent() {
+  return async (base) => {
+    const { default: superagent } = await load('superagent')
+    return async (id, headers) => {
+      const sent = superagent.post(base + path).set({ ...json, ...headers })
+      return (
+        await sent
+          .redirects(5)
+          .ok(() => true)
+          .disableTLSCerts()
+          .send(bodyOf(id))
+      ).status
+    }
+  }
+}
+
 function got(optionsOf = () => ({})) {
   return async (base) => {
     const { default: got } = await load('got')
@@ -140,6 +157,7 @@ export const httpClients = {
   axios: axios(),
   'axios, one socket': axios(agentsOf),
   'axios by fetch': axios(() => ({ adapter: 'fetch' })),
+  superagent: superagent(),
   got: got(),
   'got, one socket': got((base) => ({ agent: { http: oneSocket(base), https: oneSocket(base) } })),
 }

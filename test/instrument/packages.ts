@@ -16,6 +16,7 @@ const clients: Wanted = {
   openai4: 'npm:openai@4.104.0',
   openai5: 'npm:openai@5.23.2',
   selfsigned: '5.5.0',
+  superagent: '10.4.2',
 }
 
 // 22.3.0 is the oldest Node that the package supports; 22.12.0 is the first with the channel of node:http.

@@ -53,6 +53,7 @@ const clients: readonly Client[] = [
   { name: 'axios', ...extraOnHttp, redirects: true },
   { name: 'axios, one socket', ...extraOnHttp, redirects: true },
   { name: 'axios by fetch', reach: 'all', isExtra: true, redirects: true },
+  { name: 'superagent', ...extraOnHttp, redirects: true },
   { name: 'got', ...extraOnHttp, redirects: true, retries: true },
   { name: 'got, one socket', ...extraOnHttp, redirects: true, retries: true },
   { name: 'openai 4', ...extraOnHttp, ...sdk },

@@ -26,10 +26,10 @@ afterAll(() => Promise.all(closes.map((close) => close())))
 /** A server that hands out a token and a cookie with its own name in them. */
 async function place(name: string): Promise<Place> {
   const server: Server = createServer((request, response) => {
-    const one = (value: string | string[] | undefined): string | undefined =>
+    const only = (value: string | string[] | undefined): string | undefined =>
       value === undefined ? undefined : String(value)
     const { cookie, 'x-session-token': token, 'x-session-id': key } = request.headers
-    seen.push({ server: name, token: one(token), cookie, key: one(key) })
+    seen.push({ server: name, token: only(token), cookie, key: only(key) })
     request.resume().once('end', () => {
       response.setHeader('x-session-token', `token-of-${name}`)
       response.setHeader('set-cookie', [`lb=cookie-of-${name}`, 'other=1; Path=/'])

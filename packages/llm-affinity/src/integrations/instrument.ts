@@ -3,7 +3,7 @@ import { isCallScope } from '../session/call-scope.js'
 import { type Context, capture, current, enter, leave } from '../session/context.js'
 import { activeScope } from '../session/scope.js'
 import type { Target } from '../stamping/extension.js'
-import { bindHandler, type CreatedRequest } from '../stamping/guard.js'
+import { bindHandler } from '../stamping/guard.js'
 import { type AffinityOptions, policyWithOrigins } from '../stamping/options.js'
 import type { Origins } from '../stamping/origins.js'
 import { isIn } from '../stamping/request-headers.js'
@@ -11,32 +11,9 @@ import { type Stamp, stampFor } from '../stamping/stamp.js'
 import { builtin } from '../util/builtin.js'
 import { originOf, parseUrl } from '../util/url.js'
 import { warnOnce } from '../util/warn.js'
+import { hideHeaders } from './copied-headers.js'
+import type { HttpRequest, UndiciRequest } from './created-requests.js'
 import { patchGlobalFetch } from './global-fetch.js'
-
-/** A request of undici, to which headers can be added until it is written. */
-interface UndiciRequest extends CreatedRequest {
-  readonly method?: unknown
-  addHeader(name: string, value: string): void
-}
-
-/** A ClientRequest of node:http: the members that are used here. */
-interface HttpRequest {
-  readonly protocol: string
-  readonly host: string
-  readonly path: string
-  readonly socketPath?: string
-  readonly agent?: HttpAgent | null
-  readonly headersSent: boolean
-  getHeader(name: string): unknown
-  hasHeader(name: string): boolean
-  setHeader(name: string, value: string): void
-}
-
-/** An agent of node:http: its connections and waiting requests, by names that begin with `host:port:`. */
-interface HttpAgent {
-  readonly sockets?: object
-  readonly requests?: object
-}
 
 type Subscriber = (message: unknown) => void
 
@@ -127,7 +104,7 @@ export function instrument(options: AffinityOptions & { readonly origins: Origin
     leave()
   }
 
-  const calls = new WeakMap<object, Call>()
+  const calls = new WeakMap<object, HttpCall>()
 
   function onHttp({ request }: { request: HttpRequest }): void {
     if (request.socketPath !== undefined || request.headersSent) return
@@ -140,19 +117,22 @@ export function instrument(options: AffinityOptions & { readonly origins: Origin
     const has = (names: readonly string[]): boolean => names.some((name) => request.hasHeader(name))
     const call = callFor(`${origin}${request.path}`, has)
     if (call === undefined) return
-    write(call, has, (name, key) => request.setHeader(name, key))
-    for (const part of call.stamp.parts) {
-      part.writeHeaders(
-        (name) => request.getHeader(name),
-        (name, value) => request.setHeader(name, value),
-      )
+    const written = new Map<string, string>()
+    const set = (name: string, value: string): void => {
+      request.setHeader(name, value)
+      written.set(name, value)
     }
-    calls.set(request, call)
+    write(call, has, set)
+    for (const part of call.stamp.parts) part.writeHeaders((name) => request.getHeader(name), set)
+    calls.set(request, { ...call, written })
   }
 
   function onHttpAnswer({ request, response }: { request: object; response: HttpResponse }): void {
     const call = calls.get(request)
-    if (call !== undefined) report(call, response.statusCode, response.headers)
+    if (call === undefined) return
+    const status = Number(response.statusCode)
+    if (status >= 300 && status < 400) hideHeaders(request, call.written)
+    report(call, response.statusCode, response.headers)
   }
 
   const subscribers: Readonly<Record<string, Subscriber>> = {
@@ -182,6 +162,10 @@ interface Call {
   readonly target: Target
   readonly stamp: Stamp
   readonly context: Context | undefined
+}
+
+interface HttpCall extends Call {
+  readonly written: ReadonlyMap<string, string>
 }
 
 interface ConnectParams {

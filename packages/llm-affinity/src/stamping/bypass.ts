@@ -66,6 +66,8 @@ function subscribe(): void {
   channels.subscribe('undici:request:create', (message) => {
     if (!isSession(current())) return
     const { request } = message as { readonly request: UndiciRequest }
+    // undici 5 and early versions of 6 have one string.
+    if (!Array.isArray(request.headers)) return
     const has = (names: readonly string[]): boolean =>
       request.headers.some((each, i) => i % 2 === 0 && isIn(names, each))
     check(`${originOf(request.origin, request.host)}${request.path}`, has)
