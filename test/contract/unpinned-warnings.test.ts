@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel'
 import { request as httpRequest } from 'node:http'
 import { startRecorder } from 'llm-affinity-testkit'
 import OpenAI from 'openai'
@@ -102,6 +103,17 @@ describe('warnBypassed', () => {
     await runWithSession('conversation-42', () => fetch(server.origin))
     expect(warnings()).toEqual([])
   })
+})
+
+it('warnBypassed does not fail where undici announces headers in a form of its early versions', async () => {
+  affinityFetch({ origins: 'http://gateway.test', warnBypassed: true })
+  const failures = vi.fn()
+  process.on('uncaughtException', failures)
+  const request = { origin: 'http://gateway.test', path: '/v1/chat/completions', headers: 'accept: */*\r\n' }
+  runWithSession('conversation-42', () => channel('undici:request:create').publish({ request }))
+  await new Promise((resolve) => setImmediate(resolve))
+  process.off('uncaughtException', failures)
+  expect(failures).not.toHaveBeenCalled()
 })
 
 describe('warnNoSession', () => {

@@ -145,6 +145,18 @@ describe('what the application throws while it looks for the conversation', () =
   })
 })
 
+it.each([
+  ['no reason', undefined],
+  ['a word that Express knows', 'route'],
+])('a search that fails with %s is an error of the request, and its handler does not run', async (_, reason) => {
+  const next = vi.fn()
+  // A promise of another library.
+  const theirs = { then: (_resolve: unknown, reject: (reason: unknown) => void) => reject(reason) }
+  sessions.express(() => theirs as never)({}, {}, next)
+  await expect.poll(() => next.mock.calls).toEqual([[expect.any(Error)]])
+  expect(next.mock.calls[0]?.[0].cause).toBe(reason)
+})
+
 describe('a response', () => {
   const within = (respond: () => Response) =>
     sessions.handler(() => ({ user: 'alice', conversation: '42' }), respond)(new Request(server.origin))
@@ -153,6 +165,15 @@ describe('a response', () => {
     ['JSON', () => Response.json({ a: 1 })],
     ['a body of known length', () => new Response('text', { headers: { 'content-length': '4' } })],
     ['none', () => new Response(null, { status: 204 })],
+    [
+      'a body that was read',
+      () => {
+        const response = new Response('a')
+        response.body?.getReader()
+        return response
+      },
+    ],
+    ['nothing at all, as in Bun after an upgrade', () => undefined as never],
   ])('is passed on as it is with %s', async (_, respond) => {
     let made: Response | undefined
     const response = await within(() => {
@@ -197,6 +218,20 @@ describe('a response', () => {
     const key = keyOf('alice', '42')
     expect(seen).toEqual([...Array(seen.length - 1).fill(key), `enough: ${key}`])
     expect(seen.length).toBeGreaterThan(2)
+  })
+
+  it('of JSON in a sequence is no whole body', async () => {
+    const sources: unknown[] = []
+    const headers = { 'content-type': 'application/json-seq' }
+    const response = await within(() => {
+      const pull = (controller: ReadableStreamDefaultController): void => {
+        sources.push(currentSession()?.key)
+        controller.close()
+      }
+      return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }), { headers })
+    })
+    await response.text()
+    expect(sources).toEqual([keyOf('alice', '42')])
   })
 
   it('fails as its body fails', async () => {

@@ -273,6 +273,39 @@ describe('a scope', () => {
       expect(await runWithSession('second-session', () => shared)).toBe('sent by first-session')
     })
 
+    it('is the next one, once the request was awaited, and none for a side call', async () => {
+      const shared = make()
+      expect(await runWithSession('first-session', () => shared)).toBe('sent by first-session')
+      expect(await runWithSession('second-session', () => shared)).toBe('sent by second-session')
+      const side = runWithSession('third-session', () => runWithoutSession(() => shared))
+      expect(await side).toBe('sent by nobody')
+    })
+
+    it('also applies where the object has a `then` of its own, and to what is derived from it', async () => {
+      class Named {
+        readonly name: string = 'base'
+        // biome-ignore lint/suspicious/noThenProperty: this is what the tests are about
+        readonly then = function (this: Named, resolve: (told: string) => void): void {
+          resolve(`${this.name} in ${currentSession()?.id}`)
+        }
+      }
+      const base = runWithSession('conversation-42', () => new Named())
+      expect(await base).toBe('base in conversation-42')
+      expect(await Object.assign(Object.create(base), { name: 'derived' })).toBe('derived in conversation-42')
+    })
+
+    it('returns an object that throws for what it does not know', () => {
+      const strict = new Proxy(
+        {},
+        {
+          get: (_, name) => {
+            throw new Error(String(name))
+          },
+        },
+      )
+      expect(runWithSession('conversation-42', () => strict)).toBe(strict)
+    })
+
     it('changes neither promises, nor the class of the request, nor what cannot be changed', async () => {
       const promise = Promise.resolve(7)
       expect(runWithSession('conversation-42', () => promise)).toBe(promise)

@@ -71,7 +71,7 @@ export function observableIn<T>(session: Session, source: T): T {
         source.subscribe({
           next: (value: unknown) => {
             // Nest's StreamableFile holds a stream, which may be piped through others before it reaches the response.
-            bindReadable(session, Object(value).getStream?.() ?? value)
+            bindReadable(session, streamOf(value))
             subscriber.next(value)
           },
           error: (error: unknown) => subscriber.error(error),
@@ -79,6 +79,12 @@ export function observableIn<T>(session: Session, source: T): T {
         }),
       ),
   ]) as T
+}
+
+function streamOf(value: unknown): unknown {
+  const { getStream, getHeaders }: { getStream?: unknown; getHeaders?: unknown } = Object(value)
+  const isFile = typeof getStream === 'function' && typeof getHeaders === 'function'
+  return isFile ? Reflect.apply(getStream, value, []) : value
 }
 
 function isObservable(value: unknown): value is Observable {
@@ -104,11 +110,13 @@ function webStreamIn<T>(session: Session, stream: ReadableStream<T>): ReadableSt
 }
 
 // Such a body is in memory already.
-const WHOLE = /^application\/json\b/i
+const WHOLE = /^application\/json *(;|$)/i
 
 /** The same response, with its body in the session's scope if it may be produced while it is read. */
 export function responseIn(session: Session, response: Response): Response {
+  // Bun's handlers return undefined once they have upgraded a request.
+  if (!response?.body || response.bodyUsed || response.body.locked) return response
   const { body, headers } = response
   const isWhole = headers.has('content-length') || WHOLE.test(headers.get('content-type') ?? '')
-  return body === null || isWhole ? response : new Response(webStreamIn(session, body), response)
+  return isWhole ? response : new Response(webStreamIn(session, body), response)
 }

@@ -65,21 +65,42 @@ export function enter<T>(value: unknown, fn: () => T): T {
   return shared.run(value, fn)
 }
 
+/** The `then` of a thenable before it was bound, and whether the bound one was called. */
+interface Bound {
+  readonly then: unknown
+  isUsed: boolean
+}
+
+const bound = new WeakMap<object, Bound>()
+
 /**
  * The same as `enter`, for what an application runs. If `fn` returns a thenable that is no promise, such as a request of
- * superagent, which is only sent when it is awaited, it is awaited in the scope too: its `then` is bound.
+ * superagent, which is only sent when it is awaited, it is awaited in the scope too: its `then` is bound. The innermost scope
+ * that returns it counts; once it was awaited, another scope that returns it.
  */
 export function run<T>(value: unknown, fn: () => T): T {
   const result = enter(value, fn)
-  if (typeof result !== 'object' || result === null || result instanceof Promise || Object.hasOwn(result, 'then')) {
-    return result
-  }
-  const then: unknown = Reflect.get(result, 'then')
-  if (typeof then === 'function') {
-    const bound = (...args: unknown[]): unknown => enter(value, () => Reflect.apply(then, result, args))
-    Reflect.defineProperty(result, 'then', { value: bound, configurable: true, writable: true })
+  if (typeof result !== 'object' || result === null || result instanceof Promise) return result
+  try {
+    bindThen(value, result)
+  } catch {
+    // A Proxy may throw for what it does not know.
   }
   return result
+}
+
+function bindThen(value: unknown, thenable: object): void {
+  const found: unknown = Reflect.get(thenable, 'then')
+  if (typeof found !== 'function') return
+  const before = bound.get(found)
+  if (before?.isUsed === false) return
+  const state: Bound = { then: before?.then ?? found, isUsed: false }
+  function inScope(this: unknown, ...args: unknown[]): unknown {
+    state.isUsed = true
+    return enter(value, () => Reflect.apply(state.then as () => unknown, this, args))
+  }
+  bound.set(inScope, state)
+  Reflect.defineProperty(thenable, 'then', { value: inScope, configurable: true, writable: true })
 }
 
 /**
