@@ -106,6 +106,7 @@ describe('warnBypassed', () => {
 })
 
 it('warnBypassed does not fail where undici announces headers in a form of its early versions', async () => {
+  const { affinityFetch, runWithSession } = await fresh()
   affinityFetch({ origins: 'http://gateway.test', warnBypassed: true })
   const failures = vi.fn()
   process.on('uncaughtException', failures)

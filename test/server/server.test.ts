@@ -145,13 +145,18 @@ describe('what the application throws while it looks for the conversation', () =
   })
 })
 
+/** A promise as that of another library. */
+function foreign(promise: Promise<unknown>): object {
+  // biome-ignore lint/suspicious/noThenProperty: this is what makes it one
+  return { then: (...args: Parameters<typeof promise.then>) => foreign(promise.then(...args)) }
+}
+
 it.each([
   ['no reason', undefined],
   ['a word that Express knows', 'route'],
 ])('a search that fails with %s is an error of the request, and its handler does not run', async (_, reason) => {
   const next = vi.fn()
-  // A promise of another library.
-  const theirs = { then: (_resolve: unknown, reject: (reason: unknown) => void) => reject(reason) }
+  const theirs = foreign(Promise.reject(reason))
   sessions.express(() => theirs as never)({}, {}, next)
   await expect.poll(() => next.mock.calls).toEqual([[expect.any(Error)]])
   expect(next.mock.calls[0]?.[0].cause).toBe(reason)
