@@ -42,6 +42,8 @@ export interface Findings {
   readonly echoedIn: readonly string[]
   /** What the gateway issued and may expect back: names of cookies, and of headers with a token of its own. */
   readonly issuedTokens: readonly string[]
+  /** What conversations with the key gave back. Empty if the user did not ask for it. */
+  readonly learned: readonly string[]
   /** What the run was started with, for the commands that next steps print. */
   /** Milliseconds of the long pauses before turns, where the user wants to see how long pins live. */
   readonly longPauses: ReadonlyMap<number, number>
@@ -84,6 +86,8 @@ export interface Context {
   readonly target: Findings['target']
   /** The block in which the caches count, where it was measured. */
   readonly blockTokens?: number | undefined
+  /** What conversations with the key gave back. */
+  readonly learned?: readonly string[] | undefined
   /** The header that names backends, by the user. */
   readonly backendHeader?: string | undefined
   readonly probes: Probes
@@ -108,6 +112,7 @@ export function analyse(calls: readonly Call[], context: Context): Analysis {
     longPauses,
     backendHeader,
     blockTokens,
+    learned = [],
     probes,
   } = context
   const { outcome, source } = gateway.evidence ?? {}
@@ -141,6 +146,7 @@ export function analyse(calls: readonly Call[], context: Context): Analysis {
       invalidCachedTokens: answers.some(({ invalidCachedTokens }) => invalidCachedTokens === true),
       echoedIn: [...new Set(answers.flatMap(({ echoes }) => echoes))],
       issuedTokens: issuedTokens(gateway, answers),
+      learned,
       target,
       longPauses,
       canPlayMore,
@@ -187,7 +193,7 @@ function otherHop(answers: readonly Answer[], recognised: Recognised | undefined
 const TOKEN = /session|affinity|sticky|turn-state/
 
 /** What answers issue to be sent back, except what the table of gateways lists as evidence. */
-function issuedTokens({ evidence = {} }: Gateway, answers: readonly Answer[]): string[] {
+export function issuedTokens({ evidence = {} }: Gateway, answers: readonly Answer[]): string[] {
   const known: readonly unknown[] = Object.values(evidence).flat()
   const cookies = answers.flatMap((answer) => [...answer.cookies.keys()].map((name) => `cookie ${name}`))
   const headers = answers.flatMap(({ headers, echoes }) =>

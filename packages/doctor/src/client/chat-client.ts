@@ -1,10 +1,12 @@
 import { type AffinityOptions, type Outcome, Session, withAffinity } from 'llm-affinity'
 import { type Gateway, type GatewayName, gateways } from 'llm-affinity/gateways'
+import { LearnedState } from 'llm-affinity/learned'
 import { readUsage } from 'llm-affinity/usage'
 import { orAborted } from '../util/or-aborted.js'
 import type { ApiAdapter, Message, RequestForm, StreamEvent } from './api-adapters.js'
 import type { Answer } from './calls.js'
 import { faultOf } from './faults.js'
+import { learnedOptions } from './learning.js'
 import type { Pacer } from './pacer.js'
 
 /** How calls reach the gateway. */
@@ -17,6 +19,8 @@ export interface Connection {
   readonly signal: AbortSignal
   /** Milliseconds that one call may take. */
   readonly callTimeoutMs: number
+  /** What is given back in conversations with the key. */
+  readonly learned?: readonly string[]
   /** @default the global fetch */
   readonly fetch?: typeof fetch
 }
@@ -62,7 +66,9 @@ export function connectClient(connection: Connection, stamping?: GatewayChoice):
       const onOutcome = (outcome: Outcome): void => {
         seen.outcome = outcome
       }
-      return withAffinity(client, { ...optionsFor(stamping), session, onOutcome })
+      const { learned } = connection
+      const use = learned === undefined ? [] : [new LearnedState(learnedOptions(learned))]
+      return withAffinity(client, { ...optionsFor(stamping), session, onOutcome, use })
     },
   )
   const callOnce = async (messages: readonly Message[]): Promise<Answer> => {

@@ -16,6 +16,8 @@ export interface Options {
   readonly header?: readonly string[]
   /** The response header that names the backend. */
   readonly backendHeader?: string
+  /** What answers hand out and is given back: names of headers, and of cookies as `cookie:NAME`. True: what the first answers hand out. */
+  readonly learn?: true | readonly string[]
   /** Headers that every call carries, by name. */
   readonly requestHeader?: Readonly<Record<string, string>>
   /** Calls in flight at most. */
@@ -62,6 +64,10 @@ export function parseOptions(args: readonly string[], env: NodeJS.ProcessEnv): O
       new Option('--header <name...>', 'the header that your gateway is configured to read')
         .argParser(headers)
         .conflicts('gateway'),
+    )
+    .option(
+      '--learn [name...]',
+      'give back what answers hand out for a session: headers, and cookies as cookie:NAME; default: what the first answers hand out',
     )
     .option('--backend-header <name>', 'the response header that names the backend', headerName)
     .option(

@@ -1,10 +1,10 @@
 import { type Gateway, gatewayAt, gateways } from 'llm-affinity/gateways'
 import type { BackendIdentifier } from '../analysis/backend-identifier.js'
 import type { CacheReading } from '../analysis/cache-steps.js'
-import { type Analysis, analyse, type Context, type Findings, type Probes } from '../analysis/findings.js'
+import { type Analysis, analyse, type Context, type Findings, issuedTokens, type Probes } from '../analysis/findings.js'
 import { type Recognised, recogniseGateway } from '../analysis/recognise-gateway.js'
 import { adapters } from '../client/api-adapters.js'
-import type { Call } from '../client/calls.js'
+import type { Answer, Call } from '../client/calls.js'
 import { type ChatClient, type Connection, connectClient, type GatewayChoice } from '../client/chat-client.js'
 import { chosenGateway, type Options } from '../client/options.js'
 import { Pacer } from '../client/pacer.js'
@@ -65,12 +65,13 @@ export async function examine(options: Options, progress: Progress, limits: Limi
     withoutKey: (at) => connectClient(at, expected?.requiresKey ? expected : undefined),
     withKey: (at) => connectClient(at, expected ?? 'by host'),
   })
-  const connection: Connection = { ...base, form: first.form }
   const answer = first.answers.find(({ fault }) => fault === undefined)
   const recognised = answer && recogniseGateway(answer.headers)
   const selected = expected ?? recognised?.gateway
   const gateway = first.requiresKey && selected !== undefined ? { ...selected, requiresKey: true } : selected
   const stamping: GatewayChoice = gateway ?? 'by host'
+  const learned = learnedNames(options, selected, answer)
+  const connection: Connection = { ...base, form: first.form, ...(learned && { learned }) }
   // A gateway that rejects calls without a key gets a new one with each call, which pins nothing.
   const requiresKey = first.requiresKey || expected?.requiresKey === true
   const connectWithout = (at: Connection) => connectClient(at, requiresKey ? stamping : undefined)
@@ -108,6 +109,7 @@ export async function examine(options: Options, progress: Progress, limits: Limi
     target: { baseUrl: withoutCredentials(options.baseUrl), model: options.model, budget: options.budget },
     backendHeader: options.backendHeader,
     blockTokens: arms?.blockTokens,
+    learned,
     longPauses: arms?.plan.longPauses ?? new Map(),
     probes,
   })
@@ -155,6 +157,16 @@ export async function examine(options: Options, progress: Progress, limits: Limi
     gateway: { name: used.name, known: howKnown(options, recognised, used) },
     spent: { calls: budget.calls, tokens: budget.spent, seconds: (performance.now() - begun) / 1000 },
   }
+}
+
+/** What conversations with the key give back, where the user wants it. */
+function learnedNames(
+  { learn }: Options,
+  gateway: Gateway | undefined,
+  answer: Answer | undefined,
+): readonly string[] | undefined {
+  if (learn === undefined) return undefined
+  return learn === true ? issuedTokens(gateway ?? { name: 'generic', headers: [] }, answer ? [answer] : []) : learn
 }
 
 const NO_PLAN: Plan = {

@@ -73,6 +73,7 @@ function cachedShares({ affinity, control }: Findings['figures']): string[] {
 export function kept(findings: Findings, evidence: Evidence): string[] {
   return [
     bothArms(evidence),
+    ...(findings.learned.length > 0 ? [`Conversations with the key gave back ${quoted(findings.learned)}.`] : []),
     confidence(evidence),
     ...observedBy(findings, evidence),
     ...cachedShares(findings.figures),

@@ -3,6 +3,7 @@
 import { gateways } from 'llm-affinity/gateways'
 import type { Evidence } from '../analysis/evidence.js'
 import type { Findings, Probes } from '../analysis/findings.js'
+import { learnedCode } from '../client/learning.js'
 import { advice, withAdvice } from './advice.js'
 
 export function whenPinnedBy(pin: 'address' | 'credential', { gateway }: Findings): readonly string[] {
@@ -28,15 +29,20 @@ export function whenOneName(findings: Findings): string[] {
   return ['If there is one backend, you do not need affinity.', ...exposeBackend(findings)]
 }
 
-export function whenSticky({ gateway }: Findings, { by }: Evidence): readonly string[] {
-  return by === 'cache' ? exposingLine(gateway.name) : []
+export function whenSticky({ gateway, learned }: Findings, { by }: Evidence): readonly string[] {
+  return [
+    learned.length > 0
+      ? `Write \`${learnedCode(learned)}\` in the options of llm-affinity, with LearnedState from 'llm-affinity/learned'. See docs/state.md.`
+      : '',
+    ...(by === 'cache' ? exposingLine(gateway.name) : []),
+  ].filter((line) => line !== '')
 }
 
-export function whenPartly({ gateway, issuedTokens }: Findings, { affinity }: Evidence): readonly string[] {
+export function whenPartly({ gateway, issuedTokens, learned }: Findings, { affinity }: Evidence): readonly string[] {
   return [
     'Look in the configuration of the gateway for a limit of requests or load per backend, and for the lifetime of pins.',
     'If there are several instances of the gateway, let them hash the key, or share their pins.',
-    affinity.moves.length > 0 && issuedTokens.length > 0 ? sendBack(issuedTokens) : '',
+    affinity.moves.length > 0 && issuedTokens.length > 0 ? sendBack(issuedTokens, learned) : '',
     ...withAdvice(gateway.name, []),
   ]
 }
@@ -141,7 +147,7 @@ export function orLost(findings: Findings): string[] {
 }
 
 export function whenNotSticky(findings: Findings): readonly string[] {
-  const { gateway, carriers, recognised, echoedIn, issuedTokens } = findings
+  const { gateway, carriers, recognised, echoedIn, issuedTokens, learned } = findings
   const steps = withAdvice(recognised ?? gateway.name, [])
   return [
     ...(steps.length > 0
@@ -149,16 +155,16 @@ export function whenNotSticky(findings: Findings): readonly string[] {
       : [
           `Configure the gateway to hash the header \`${carriers[0] ?? 'x-session-id'}\`. For a gateway that the doctor knows, --gateway NAME prints the line.`,
         ]),
-    issuedTokens.length > 0 ? sendBack(issuedTokens) : '',
+    issuedTokens.length > 0 ? sendBack(issuedTokens, learned) : '',
     echoedIn.length > 0 ? '' : echoHint({ ...findings, options: optionsOf(findings) }),
   ]
 }
 
-function sendBack(tokens: readonly string[]): string {
-  const isCookie = tokens.every((token) => token.startsWith('cookie '))
-  return isCookie
-    ? 'If the gateway pins by these cookies, configure it to hash the header of the key instead: LLM clients keep no cookies.'
-    : `If the gateway pins by \`${tokens.join('`, `')}\`, it expects them back, which llm-affinity does not do. Configure it to hash the header of the key instead.`
+function sendBack(tokens: readonly string[], learned: readonly string[]): string {
+  const names = tokens.map((token) => `\`${token}\``).join(', ')
+  return learned.length > 0
+    ? `Giving back ${learned.map((token) => `\`${token}\``).join(', ')} did not keep conversations. Configure the gateway to hash the header of the key instead.`
+    : `If the gateway pins by ${names}, it expects that back, and LLM clients do not give it back. Run the doctor with --learn to see whether llm-affinity can: with \`${learnedCode(tokens)}\`. Or configure the gateway to hash the header of the key.`
 }
 
 export const STALLED =
