@@ -50,6 +50,7 @@ function findings(more: Partial<Findings> = {}): Findings {
     invalidCachedTokens: false,
     echoedIn: [],
     issuedTokens: [],
+    learned: [],
     longPauses: new Map(),
     target: { baseUrl: 'http://gateway:4000/v1', model: 'm', budget: 200_000 },
     canPlayMore: false,

@@ -76,7 +76,7 @@ describe.each(WAYS)('$name', ({ name, connect }) => {
         redirects = hops.map(({ origin }) => `${origin}/v1/chat/completions`)
         const session = sessions[random(5)] as Session
         if (random(50) === 0) session.repin()
-        await runWithSession(session, () => client[random(2)]?.call()).catch(() => {})
+        await runWithSession(session, async () => client[random(2)]?.call()).catch(() => {})
         followed.calls++
         if (seen.length > 1) followed.redirected++
         for (const { server, token, cookie, key } of seen) {

@@ -33,10 +33,12 @@ describe('the sources', () => {
     }
   })
 
-  it('distinguish gateways by data: their names are in the table, and in no other code', () => {
+  it('distinguish gateways by data: their names are in tables, and in no other code', () => {
     const names = [...gateways.keys()].filter((name) => name !== 'generic' && name !== 'none')
     expect(names.length).toBeGreaterThan(25)
-    for (const file of sources.filter((each) => !['table.ts', 'sources.ts'].includes(basename(each)))) {
+    for (const file of sources.filter(
+      (each) => !['table.ts', 'sources.ts', 'rules.ts', 'apis.ts'].includes(basename(each)),
+    )) {
       const code = readFileSync(join(core, 'src', file), 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
       // The paths of the entries and folders are not names of gateways.
       const text = code.replace(/from '[^']*'/g, '')

@@ -1,5 +1,6 @@
 export {
   assertDifferentKeys,
+  assertGivenBack,
   assertKeysOnlyTo,
   assertNoKey,
   assertOneKey,

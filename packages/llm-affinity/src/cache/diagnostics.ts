@@ -2,46 +2,13 @@ import { nameOf } from '../session/name.js'
 import type { Session } from '../session/session.js'
 import type { Extension, ExtensionRequest, Target } from '../stamping/extension.js'
 import { modelOf, withField } from '../stamping/json-field.js'
-import { type Origins, parseOrigins } from '../stamping/origins.js'
 import { signsBody } from '../stamping/signed-body.js'
-import { answeredIn, answeredOf, type Diagnosis } from '../usage/diagnosis.js'
+import { answeredIn, answeredOf } from '../usage/diagnosis.js'
 import { type BodyRead, readEnds } from '../usage/read-ends.js'
-import { checkOptions, expected, kind } from '../util/errors.js'
 import { remember } from '../util/lru.js'
 import { warnOnce } from '../util/warn.js'
+import { type Api, type ApiAtOrigins, apisOf, type CacheDiagnosticsOptions } from './apis.js'
 import { isJson, withBody } from './body.js'
-
-/** Options of `CacheDiagnostics`. */
-export interface CacheDiagnosticsOptions {
-  /** Where OpenAI's Responses are served. @default 'https://api.openai.com' */
-  readonly openai?: Origins
-  /** Where Anthropic's Messages are served. @default 'https://api.anthropic.com' */
-  readonly anthropic?: Origins
-  /** Called with each verdict, when its answer was read. What it throws becomes a warning. */
-  readonly onDiagnosis?: (diagnosis: Diagnosis, session: Session) => void
-}
-
-/** How an API is asked. */
-interface Api {
-  readonly path: string
-  readonly field: string
-  /** The member's value, as JSON. Undefined if there is nothing to ask. */
-  value(previous: string | undefined): string | undefined
-}
-
-// https://developers.openai.com/api/docs/guides/prompt-caching/diagnostics and the types of openai 7.55.
-const OPENAI: Api = {
-  path: '/v1/responses',
-  field: 'prompt_cache_options',
-  value: (previous) => (previous === undefined ? undefined : JSON.stringify({ comparison_response_id: previous })),
-}
-// https://platform.claude.com/docs/en/build-with-claude/cache-diagnostics and the types of @anthropic-ai/sdk 1.11. Null opts in
-// at the first turn.
-const ANTHROPIC: Api = {
-  path: '/v1/messages',
-  field: 'diagnostics',
-  value: (previous) => JSON.stringify({ previous_message_id: previous ?? null }),
-}
 
 const MAX_CHAINS = 10_000
 const MAX_REFUSED = 100
@@ -63,25 +30,14 @@ const MAX_REFUSED = 100
  * const anthropic = withAffinity(new Anthropic(), { use: diagnostics })
  */
 export class CacheDiagnostics implements Extension {
-  readonly #apis: readonly { readonly api: Api; readonly origins: ReadonlySet<string> }[]
+  readonly #apis: readonly ApiAtOrigins[]
   readonly #onDiagnosis: CacheDiagnosticsOptions['onDiagnosis']
   readonly #chains = new Map<string, string>()
   readonly #refused = new Map<string, true>()
 
   constructor(options: CacheDiagnosticsOptions = {}) {
-    const {
-      openai = 'https://api.openai.com',
-      anthropic = 'https://api.anthropic.com',
-      onDiagnosis,
-    } = checkOptions(options, ['openai', 'anthropic', 'onDiagnosis'], '{ onDiagnosis: console.log }')
-    if (onDiagnosis !== undefined && typeof onDiagnosis !== 'function') {
-      throw expected('`onDiagnosis` to be a function', kind(onDiagnosis))
-    }
-    this.#onDiagnosis = onDiagnosis
-    this.#apis = [
-      { api: OPENAI, origins: originsOf(openai) },
-      { api: ANTHROPIC, origins: originsOf(anthropic) },
-    ]
+    this.#onDiagnosis = options.onDiagnosis
+    this.#apis = apisOf(options)
   }
 
   readonly request = (session: Session, { origin, path }: Target, body: unknown): ExtensionRequest | undefined => {
@@ -153,8 +109,4 @@ class AskingRequest implements ExtensionRequest {
       readEnds(response, (read) => this.#listener.answered(read))
     }
   }
-}
-
-function originsOf(origins: Origins): ReadonlySet<string> {
-  return new Set(parseOrigins(origins).map(({ origin }) => origin))
 }

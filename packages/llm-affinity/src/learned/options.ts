@@ -47,7 +47,7 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/
 const RESERVED =
   /^(authorization|connection|cookie|expect|host|keep-alive|set-cookie|te|trailer|transfer-encoding|upgrade|(content|proxy|sec)-.*)$/i
 const OPTIONS = 'issuer headers cookies repin firstTurnMs maxSessions idleMs store storeWaitMs'.split(' ')
-const RULE = ['from', 'to', 'first', 'closedBy']
+const RULE = 'from to first closedBy'.split(' ')
 const MAX_MS = 2 ** 31 - 1
 
 /** @throws TypeError that names the option, what was expected and what it got. */

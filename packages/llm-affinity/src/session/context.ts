@@ -67,7 +67,7 @@ export function enter<T>(value: unknown, fn: () => T): T {
 
 /** The `then` of a thenable before it was bound, and whether the bound one was called. */
 interface Bound {
-  readonly then: unknown
+  readonly original: unknown
   isUsed: boolean
 }
 
@@ -94,10 +94,10 @@ function bindThen(value: unknown, thenable: object): void {
   if (typeof found !== 'function') return
   const before = bound.get(found)
   if (before?.isUsed === false) return
-  const state: Bound = { then: before?.then ?? found, isUsed: false }
+  const state: Bound = { original: before?.original ?? found, isUsed: false }
   function inScope(this: unknown, ...args: unknown[]): unknown {
     state.isUsed = true
-    return enter(value, () => Reflect.apply(state.then as () => unknown, this, args))
+    return enter(value, () => Reflect.apply(state.original as () => unknown, this, args))
   }
   bound.set(inScope, state)
   Reflect.defineProperty(thenable, 'then', { value: inScope, configurable: true, writable: true })

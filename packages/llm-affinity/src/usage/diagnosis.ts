@@ -37,16 +37,12 @@ export function answeredIn(text: string): Answered {
 
 /** The same for parsed JSON. */
 export function answeredOf(json: unknown): Answered {
-  const {
-    id,
-    prompt_cache_diagnostics: openai,
-    diagnostics: anthropic,
-  }: Readonly<Record<string, unknown>> = Object(json)
-  const diagnosis = openai === undefined ? anthropicDiagnosis(anthropic) : openaiDiagnosis(openai)
+  const { id, prompt_cache_diagnostics: verdict, diagnostics }: Readonly<Record<string, unknown>> = Object(json)
+  const diagnosis = verdict === undefined ? messagesDiagnosis(diagnostics) : responsesDiagnosis(verdict)
   return { id: typeof id === 'string' && ID.test(id) ? id : undefined, diagnosis }
 }
 
-function openaiDiagnosis(value: unknown): Diagnosis | undefined {
+function responsesDiagnosis(value: unknown): Diagnosis | undefined {
   const { type, reason, cache_missed_tokens: missed }: Readonly<Record<string, unknown>> = Object(value)
   if (type === 'cache_hit') return { hit: true, reason: undefined, missedTokens: undefined }
   if (type === 'cache_miss') return { hit: false, reason: word(reason), missedTokens: count(missed) }
@@ -56,7 +52,7 @@ function openaiDiagnosis(value: unknown): Diagnosis | undefined {
 
 const UNKNOWN = ['unavailable', 'previous_message_not_found']
 
-function anthropicDiagnosis(value: unknown): Diagnosis | undefined {
+function messagesDiagnosis(value: unknown): Diagnosis | undefined {
   const { type, cache_missed_input_tokens: missed }: Readonly<Record<string, unknown>> = Object(
     Object(value).cache_miss_reason,
   )

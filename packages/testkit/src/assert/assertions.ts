@@ -77,6 +77,39 @@ export function assertDifferentKeys(conversations: readonly Requests[], options?
 }
 
 /**
+ * Asserts that a conversation gives back what the gateway handed out: the first request has nothing under this name, and every
+ * later one the same value.
+ *
+ * @param name A request header, or a cookie as `cookie:NAME`.
+ * @returns The value.
+ * @throws AssertionError that shows the first request that differs. Fails for fewer than two requests.
+ *
+ * @example
+ * assertGivenBack(backend.requests, 'x-session-token')
+ */
+export function assertGivenBack(requests: Requests, name: string): string {
+  if (typeof name !== 'string' || name === '') throw new TypeError(`Expected a name, got ${typeName(name)}`)
+  const list = listOf(requests)
+  if (list.length < 2) fail(`Expected at least two requests that give back ${name}, got ${list.length}`)
+  const values = list.map((request) => valueUnder(request, name))
+  const value = values[1]
+  const index = values.findIndex((each, at) => (at === 0 ? each !== undefined : each === undefined || each !== value))
+  if (index < 0) return value ?? ''
+  const request = list[index]
+  return fail(
+    `Expected ${index === 0 ? 'nothing' : 'the value of the second request'} in ${name}, got ${values[index] === undefined ? 'nothing' : 'another one'} on request ${index + 1}:` +
+      (request === undefined ? '' : `\n\n${formatRequest(viewOf(request))}`),
+  )
+}
+
+function valueUnder(request: RecordedRequest, name: string): string | undefined {
+  if (!name.startsWith('cookie:')) return request.header(name)
+  const pairs = request.header('cookie')?.split(/; */) ?? []
+  const start = `${name.slice('cookie:'.length)}=`
+  return pairs.find((pair) => pair.startsWith(start))?.slice(start.length)
+}
+
+/**
  * Asserts that every outgoing request with a key in a header went to one of these origins.
  *
  * @param outgoing The result of `watchOutgoing`, or a selection of its requests.
