@@ -84,8 +84,8 @@ function ruleOf(rule: string | TokenRule): TokenRule {
     '{ from: "x-session-token" }',
     'a header rule',
   )
-  for (const [name, value] of Object.entries({ from, to, closedBy })) {
-    if (value === undefined && name !== 'from') continue
+  for (const value of [from ?? '', to, closedBy]) {
+    if (value === undefined) continue
     if (typeof value !== 'string' || !NAME.test(value) || RESERVED.test(value)) {
       throw expected('`headers` to be names of headers that may carry a token', quoted(value))
     }
