@@ -27,7 +27,8 @@ function byHttp(url: string, headers: Record<string, string> = {}): Promise<void
   })
 }
 
-const BYPASSED = /inside of a session, a request was sent to an origin that you named, without the key/
+const BYPASSED =
+  /inside of a session, a request was sent to your gateway without the key, by a client that is not wrapped/
 const NO_SESSION = /a call was made outside of any session/
 
 describe('warnBypassed', () => {

@@ -42,8 +42,8 @@ const watched = new Map<string, Watched>()
 const MAX_WATCHED = 100
 
 const BYPASSED =
-  'inside of a session, a request was sent to an origin that you named, without the key: not by the client that is wrapped. ' +
-  'Wrap the client that sent it with withAffinity, give it affinityFetch() as its fetch, or use instrument({ origins }). ' +
+  'inside of a session, a request was sent to your gateway without the key, by a client that is not wrapped. ' +
+  'Wrap it with withAffinity, give it affinityFetch() as its fetch, or use instrument({ origins }). ' +
   'If it is meant to be unpinned, send it in runWithoutSession'
 
 /** Watches for requests to these origins that bypass the integrations. Has no effect where Node's channels are missing. */
