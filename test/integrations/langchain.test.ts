@@ -136,6 +136,12 @@ describe('withAffinity of a LangChain model', () => {
       /got an object. For other models, use instrument\(\)/,
     ],
     [
+      'a class',
+      () => withAffinity(ChatOpenAI),
+      /got a function. Wrap an instance: withAffinity\(new ChatOpenAI\(…\)\)/,
+    ],
+    ['a promise', () => withAffinity(Promise.resolve(new ChatOpenAI(fields()))), /got .* Promise. Await it first/],
+    [
       'an SDK client',
       () => withAffinity(new OpenAI({ apiKey: 'none' })),
       /For an SDK client, use the withAffinity of llm-affinity/,

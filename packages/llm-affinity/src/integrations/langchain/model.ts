@@ -61,14 +61,11 @@ export function withAffinity<Model extends object>(model: Model, options: LangCh
 }
 
 function notAModel(model: unknown): TypeError {
-  const isClient = typeof model === 'object' && model !== null && 'baseURL' in model
-  return expected(
-    '`model` to be a chat model or embeddings object of LangChain with an SDK client',
-    kind(model),
-    isClient
-      ? 'For an SDK client, use the withAffinity of llm-affinity'
-      : 'For other models, use instrument(), or affinityFetch() where they accept a fetch. See docs/frameworks.md',
-  )
+  let hint = 'For other models, use instrument(), or affinityFetch() where they accept a fetch. See docs/frameworks.md'
+  if (typeof model === 'function') hint = `Wrap an instance: withAffinity(new ${model.name || 'ChatOpenAI'}(…))`
+  else if ('then' in Object(model)) hint = 'Await it first'
+  else if ('baseURL' in Object(model)) hint = 'For an SDK client, use the withAffinity of llm-affinity'
+  return expected('`model` to be a chat model or embeddings object of LangChain with an SDK client', kind(model), hint)
 }
 
 function isModel(value: unknown): value is object {
