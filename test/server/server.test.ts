@@ -75,6 +75,15 @@ describe('set-up mistakes', () => {
     expect(() => serverSessions(options as never)).toThrow(message)
   })
 
+  it.each([undefined, null, { user: 'alice', conversation: 'a' }])(
+    'run(%o) throws where it is given no function',
+    (found) => {
+      expect(() => Reflect.apply(sessions.run, sessions, [found])).toThrow(
+        'Expected `fn` to be a function, got undefined. Write sessions.run({ user: …, conversation: … }, () => …)',
+      )
+    },
+  )
+
   it.each(['express', 'fastify', 'koa', 'hono', 'nest', 'handler'] as const)(
     '%s throws where it is given no function, and says what to write',
     (name) => {

@@ -1,15 +1,21 @@
+import { createRequire } from 'node:module'
 import Anthropic from '@anthropic-ai/sdk'
+import { ChatOpenAI } from '@langchain/openai'
 import {
   affinityFetch,
   affinityHeaders,
   patchGlobalFetch,
   runWithoutSession,
+  runWithSession,
   Session,
   withAffinity,
 } from 'llm-affinity'
 import { affinityInterceptor } from 'llm-affinity/undici'
 import OpenAI, { type ClientOptions } from 'openai'
 import { describe, expect, it, vi } from 'vitest'
+
+// The AI SDK is a dependency of the examples.
+const { createOpenAI } = createRequire(new URL('../../examples/ai-sdk.ts', import.meta.url))('@ai-sdk/openai')
 
 const session = new Session('conversation-42')
 const url = 'http://gateway.example:4000/v1/chat/completions'
@@ -22,6 +28,14 @@ describe('a set-up mistake throws a TypeError that names what was expected and w
       () => affinityFetch({ gateway: 'lightllm' as never }),
       /`gateway` to be one of aibrix, .*olla.*, got "lightllm"/,
     ],
+    [
+      'a misspelt gateway',
+      () => affinityFetch({ gateway: 'litelm' as never }),
+      /, got "litelm". Did you mean 'litellm'\?/,
+    ],
+    ['swapped letters', () => affinityFetch({ gateway: 'ngnix' as never }), /Did you mean 'nginx'\?/],
+    ['a hyphen too many', () => affinityFetch({ gateway: 'Open-Router' as never }), /Did you mean 'openrouter'\?/],
+    ['a name like no other', () => affinityFetch({ gateway: 'ollama-cloud' as never }), /, got "ollama-cloud"$/],
     [
       'a number as the gateway',
       () => affinityFetch({ gateway: 7 as never }),
@@ -50,7 +64,7 @@ describe('a set-up mistake throws a TypeError that names what was expected and w
     [
       'an origin that is not a URL',
       () => affinityFetch({ origins: 'gateway:4000/v1' }),
-      /`origins` to be http\(s\) URLs .*, got "gateway:4000\/v1"/,
+      /`origins` to be http\(s\) URLs, .*, got "gateway:4000\/v1". Write \{ origins: "http:\/\/gateway:4000" \}/,
     ],
     [
       'an origin of another scheme',
@@ -62,7 +76,7 @@ describe('a set-up mistake throws a TypeError that names what was expected and w
     [
       'a session that is an id',
       () => affinityFetch({ session: 'conversation-42' as never }),
-      /`session` to be a Session, got a string. Make one of an id with new Session\(id\)/,
+      /`session` to be a Session, got a string. Write new Session\(id\) or Session.from\(state\)/,
     ],
     [
       'a string as the options',
@@ -96,7 +110,11 @@ describe('a set-up mistake throws a TypeError that names what was expected and w
       () => affinityInterceptor({ origin: 'http://gateway:4000' } as never),
       /options to be .*, got "origin"/,
     ],
-    ['a patch without origins', () => patchGlobalFetch({} as never), /`origins` to say which calls .*, got undefined/],
+    [
+      'a patch without origins',
+      () => patchGlobalFetch({} as never),
+      /`origins` to name where keys may go, got undefined. Write patchGlobalFetch\(\{ origins: "http:\/\/gateway:4000" \}\)/,
+    ],
     [
       'a patch without options',
       () => patchGlobalFetch(undefined as never),
@@ -107,21 +125,51 @@ describe('a set-up mistake throws a TypeError that names what was expected and w
       () => affinityHeaders(url, { gateway: 'nope' as never }),
       /`gateway` to be one of/,
     ],
-    ['no client', () => withAffinity(undefined as never), /`client` to be an SDK client .*, got undefined/],
+    [
+      'no client',
+      () => withAffinity(undefined as never),
+      /`client` to be an SDK client .*, got undefined. Write withAffinity\(new OpenAI\(\)\)/,
+    ],
+    [
+      'the options of a client',
+      () => withAffinity({ baseURL: 'http://gateway:4000/v1', apiKey: 'test' }),
+      /`client` to be an SDK client .*, got an object. Write withAffinity\(new OpenAI\(\)\)/,
+    ],
     [
       'a client that cannot be copied',
       () => withAffinity(new Headers()),
-      /`client` to be an SDK client \(OpenAI 4, .* or later\), got an instance of Headers without `baseURL`. Give affinityFetch\(\) to its constructor/,
+      /`client` to be an SDK client \(OpenAI 4, .* or later\), got an instance of Headers. Give its constructor \{ fetch: affinityFetch\(\) \}/,
     ],
     [
       'a class instead of a client',
-      () => withAffinity(OpenAI),
-      /`client` to be an SDK client .*, got a class or a function. Wrap an instance: withAffinity\(new OpenAI\(\)\)/,
+      () => withAffinity(Anthropic),
+      /`client` to be an SDK client .*, got a function. Write withAffinity\(new Anthropic\(\)\)/,
     ],
     [
+      'a function that makes a client',
+      () => withAffinity(() => client),
+      /got a function. Write withAffinity\(new OpenAI\(\)\)/,
+    ],
+    [
+      'a promise of a client',
+      () => withAffinity(Promise.resolve(client)),
+      /got an instance of Promise. Await it first/,
+    ],
+    [
+      'a provider of the AI SDK',
+      () => withAffinity(createOpenAI({ apiKey: 'test' })),
+      /got a function. Write createOpenAI\(\{ fetch: affinityFetch\(\) \}\)/,
+    ],
+    [
+      'a model of the AI SDK',
+      () => withAffinity(createOpenAI({ apiKey: 'test' })('m')),
+      /got an instance of \w+. Write createOpenAI\(/,
+    ],
+    ['a class of LangChain', () => withAffinity(ChatOpenAI), /got a function. Use the withAffinity of .*\/langchain/],
+    [
       'a LangChain model',
-      () => withAffinity({ lc_namespace: ['langchain', 'chat_models'] }),
-      /For LangChain, use the withAffinity of llm-affinity\/langchain/,
+      () => withAffinity(new ChatOpenAI({ apiKey: 'test' })),
+      /got an instance of ChatOpenAI. Use the withAffinity of llm-affinity\/langchain/,
     ],
   ]
   mistakes.push(
@@ -131,6 +179,21 @@ describe('a set-up mistake throws a TypeError that names what was expected and w
       /options to be among `gateway`, `origins`, `session`, `onOutcome`, `use`, `warnBypassed`, `warnNoSession`, `fetch`, got "origin"/,
     ],
     ['an option of another integration', () => withAffinity(client, { fetch } as never), /got "fetch"/],
+    ...[url, new URL(url), new Request(url), client].map((given): [string, () => unknown, RegExp] => [
+      `affinityFetch that is called as the fetch itself, or with a client: ${given.constructor.name}`,
+      () => affinityFetch(given as never),
+      /options, got .*. Write fetch: affinityFetch\(\), or withAffinity\(client\)/,
+    ]),
+    [
+      'a promise in place of a function',
+      () => runWithSession('conversation-42', Promise.resolve() as never),
+      /`fn` to be a function, got an instance of Promise. Write \(\) => …/,
+    ],
+    [
+      'no function',
+      () => runWithoutSession(undefined as never),
+      /`fn` to be a function, got undefined. Write \(\) => …/,
+    ],
     [
       'an unknown option of a session',
       () => new Session('a', { tenant: 'b' } as never),

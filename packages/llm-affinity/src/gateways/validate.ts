@@ -1,6 +1,6 @@
 // Checks user-defined gateways, once, at set-up.
 
-import { expected, kind, quoted } from '../util/errors.js'
+import { expected, isObject, kind, quoted } from '../util/errors.js'
 import type { Gateway } from './gateway.js'
 import { type GatewayName, gateways } from './table.js'
 
@@ -65,7 +65,13 @@ export function resolveGateway(gateway: GatewayName | Gateway): Gateway {
   if (typeof gateway === 'string') {
     const known: Gateway | undefined = gateways.get(gateway)
     if (known !== undefined) return known
-    throw expected(`\`gateway\` to be one of ${[...gateways.keys()].join(', ')}, or a row of your own`, quoted(gateway))
+    const names = [...gateways.keys()]
+    const meant = names.find((name) => isClose(name, gateway))
+    throw expected(
+      `\`gateway\` to be one of ${names.join(', ')}, or a row of your own`,
+      quoted(gateway),
+      meant && `Did you mean '${meant}'?`,
+    )
   }
   if (!isObject(gateway)) throw expected('`gateway` to be a name or a row', kind(gateway))
   check('gateway', gateway, GATEWAY)
@@ -79,6 +85,11 @@ export function resolveGateway(gateway: GatewayName | Gateway): Gateway {
   // A copy, so that a later change of the object has no effect. jsdom has no structuredClone.
   const copy = globalThis.structuredClone?.(gateway) ?? gateway
   return { ...copy, headers: [...names], ...(parent !== undefined && { parent }) }
+}
+
+/** Whether a text is a name but for two letters next to each other, or one more. */
+function isClose(name: string, text: string): boolean {
+  return [...name].some((_, i) => new RegExp(`^${name.slice(0, i)}.{0,3}${name.slice(i + 2)}$`, 'i').test(text))
 }
 
 /** Returns true, or throws. */
@@ -107,8 +118,4 @@ function listOf([what, is]: Check, least = 1): Check {
 
 function textOf(form: RegExp): Is {
   return (value) => typeof value === 'string' && form.test(value)
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -50,11 +50,17 @@ export function affinityFetch<Send extends AnyFetch | undefined = typeof globalT
 ): Send
 export function affinityFetch(options: AffinityOptions & { readonly fetch?: Fetch }): Fetch
 export function affinityFetch(options: AffinityOptions & { readonly fetch?: AnyFetch | undefined } = {}): unknown {
+  if (NO_OPTIONS.some((name) => name in Object(options))) {
+    throw expected('options', kind(options), 'Write fetch: affinityFetch(), or withAffinity(client)')
+  }
   const { fetch: given, ...rest } = checkAffinityOptions(options, 'fetch')
   const policy = policyOf(rest)
   if (given !== undefined && typeof given !== 'function') throw expected('`fetch` to be a function', kind(given))
   return stampingFetch(policy, given as Fetch | undefined)
 }
+
+// Members of a text, a URL, a Request and an SDK client.
+const NO_OPTIONS = ['trim', 'href', 'url', 'baseURL']
 
 /** The integration, for a policy that is checked already. */
 export function stampingFetch(policy: Policy, given: Fetch | undefined): Fetch {

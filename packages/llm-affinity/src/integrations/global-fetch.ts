@@ -18,7 +18,11 @@ import type { Fetch } from './platform-fetch.js'
  */
 export function patchGlobalFetch(options: AffinityOptions & { readonly origins: Origins }): () => void {
   if (checkAffinityOptions(options).origins === undefined) {
-    throw expected('`origins` to say which calls of the global fetch may be stamped', kind(options.origins))
+    throw expected(
+      '`origins` to name where keys may go',
+      kind(options.origins),
+      'Write patchGlobalFetch({ origins: "http://gateway:4000" })',
+    )
   }
   let policy: Policy | undefined = policyOf(options)
   const patch: Patch = { previous: firstActive(globalThis.fetch), undone: false }

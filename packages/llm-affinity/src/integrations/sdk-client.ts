@@ -1,5 +1,5 @@
 import { type AffinityOptions, checkAffinityOptions, policyOf } from '../stamping/options.js'
-import { expected, kind } from '../util/errors.js'
+import { expected, isObject, kind } from '../util/errors.js'
 import { stampingFetch } from './fetch.js'
 import type { Fetch } from './platform-fetch.js'
 
@@ -29,10 +29,8 @@ const DROPPED = { apiVersion: 'apiVersion', deployment: 'deploymentName' }
 // Options of a constructor that are fields too.
 const CURRENT = ['timeout', 'maxRetries']
 
-const MEMBERS = ['baseURL', 'fetch', 'withOptions']
-
 const HINT =
-  'Give affinityFetch() to its constructor as `fetch`, or, if a tracer has wrapped it, wrap with withAffinity first, then trace. See docs/frameworks.md'
+  'Give its constructor { fetch: affinityFetch() }, or call withAffinity before a tracer wraps it. See docs/frameworks.md'
 
 const VERSIONS = 'OpenAI 4, Anthropic 0.20, Groq 0.3, Together 0.6 or later'
 
@@ -70,14 +68,23 @@ export function withAffinity<Client extends object>(client: Client, options: Aff
 }
 
 function notCopyable(client: unknown): TypeError {
-  const what = `\`client\` to be an SDK client (${VERSIONS})`
-  if (typeof client === 'function') {
-    return expected(what, 'a class or a function', `Wrap an instance: withAffinity(new ${client.name || 'OpenAI'}())`)
-  }
-  if ('lc_namespace' in Object(client)) {
-    return expected(what, kind(client), 'For LangChain, use the withAffinity of llm-affinity/langchain')
-  }
-  return expected(what, `${kind(client)} without \`${MEMBERS.find((name) => !Object(client)[name])}\``, HINT)
+  const given = Object(client)
+  const langchain = 'Use the withAffinity of llm-affinity/langchain'
+  const aiSdk = 'Write createOpenAI({ fetch: affinityFetch() })'
+  // By a member that it has.
+  const hints = [
+    ['lc_namespace', langchain],
+    ['lc_name', langchain],
+    ['languageModel', aiSdk],
+    ['modelId', aiSdk],
+    ['then', 'Await it first'],
+  ] as const
+  const [, instead] = hints.find(([member]) => member in given) ?? []
+  // A class, or the options that belong into its constructor.
+  const instance = [Object, Function].includes(given.constructor)
+    ? `Write withAffinity(new ${given.prototype?.constructor?.name || 'OpenAI'}())`
+    : HINT
+  return expected(`\`client\` to be an SDK client (${VERSIONS})`, kind(client), instead ?? instance)
 }
 
 function copied<Client extends Copyable>(client: Client, fetch: Fetch): Client {
@@ -124,7 +131,7 @@ function separate(client: Copyable): object {
     const value: unknown = Reflect.get(held, name)
     if (value instanceof Headers) own[name] = new Headers(value)
     else if (Array.isArray(value)) own[name] = [...value]
-    else if (typeof value === 'object' && value !== null) own[name] = { ...value }
+    else if (isObject(value)) own[name] = { ...value }
   }
   for (const [option, field] of Object.entries(DROPPED)) {
     const value: unknown = Reflect.get(client, field)
@@ -163,10 +170,6 @@ function methodsOf(prototype: object): readonly string[] {
     methods.set(prototype, names)
   }
   return names
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
 }
 
 function isCopyable(client: unknown): client is Copyable {

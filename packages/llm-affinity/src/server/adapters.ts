@@ -2,6 +2,7 @@
 // none is imported.
 
 import type { Session } from '../session/session.js'
+import { checkFunction } from '../util/errors.js'
 import {
   type ConversationOf,
   checkConversationOf,
@@ -83,7 +84,10 @@ export function serverSessions(options: ServerSessionsOptions): ServerSessions {
   const sessionOf = sessionsOf(options)
 
   return {
-    run: (conversation, fn) => runIn(sessionOf(conversation), fn),
+    run(conversation, fn) {
+      checkFunction(fn, 'Write sessions.run({ user: …, conversation: … }, () => …)')
+      return runIn(sessionOf(conversation), fn)
+    },
 
     express(conversationOf) {
       checkConversationOf(conversationOf, 'express')

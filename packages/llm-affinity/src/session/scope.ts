@@ -1,6 +1,6 @@
 // The active scope: which session a request is made for, and what enters a scope.
 
-import { expected, kind } from '../util/errors.js'
+import { checkFunction, expected, kind } from '../util/errors.js'
 import { isCallScope } from './call-scope.js'
 import { current, enter, hasContext, run, SCOPE_KIND, scopeKindOf } from './context.js'
 import { isSession, Session } from './session.js'
@@ -52,7 +52,7 @@ export function runWithSession<T>(session: Session | string, fn: () => T): T {
  * await runWithoutSession(() => openai.chat.completions.create(title))
  */
 export function runWithoutSession<T>(fn: () => T): T {
-  if (typeof fn !== 'function') throw expected('`fn` to be a function', kind(fn))
+  checkFunction(fn)
   const scope = innermost()
   return run(new DetachedScope(isSession(scope) ? scope : isDetachedScope(scope) ? scope.session : undefined), fn)
 }

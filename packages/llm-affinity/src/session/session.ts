@@ -1,5 +1,5 @@
 import type { Result } from '../gateways/gateway.js'
-import { checkOptions, expected, kind } from '../util/errors.js'
+import { checkFunction, checkOptions, expected, kind } from '../util/errors.js'
 import { warnOnce } from '../util/warn.js'
 import { enter, iteratorIn, run, SCOPE_KIND, scopeKindOf } from './context.js'
 import { childId, derivedKey, keyOf, randomKey } from './key.js'
@@ -111,7 +111,7 @@ export class Session {
 
   /** Runs `fn` in the scope of this session: the same as `runWithSession(this, fn)`. */
   run<T>(fn: () => T): T {
-    if (typeof fn !== 'function') throw expected('`fn` to be a function', kind(fn))
+    checkFunction(fn)
     return run(this.key === '' ? undefined : this, fn)
   }
 

@@ -80,11 +80,7 @@ const generic: Gateway = resolveGateway('generic')
 export function policyOf(options: AffinityOptions, getBaseURL?: () => string): Policy {
   const { session, gateway, origins, onOutcome, use = [], ...warn } = checkAffinityOptions(options)
   if (session !== undefined && !isSession(session)) {
-    throw expected(
-      '`session` to be a Session',
-      kind(session),
-      'Make one of an id with new Session(id), of a stored state with Session.from(state)',
-    )
+    throw expected('`session` to be a Session', kind(session), 'Write new Session(id) or Session.from(state)')
   }
   if (onOutcome !== undefined && typeof onOutcome !== 'function') {
     throw expected('`onOutcome` to be a function', kind(onOutcome))

@@ -33,8 +33,9 @@ function parseOrigin(origin: unknown): OriginPrefix {
   // Patterns are rejected: a star in a URL is an ordinary character, and would never match.
   if (url === null || !isHttp(url) || url.href.includes('*')) {
     throw expected(
-      '`origins` to be http(s) URLs such as "https://gateway.example/v1", each named, without patterns',
+      '`origins` to be http(s) URLs, each named, without patterns',
       quoted(origin),
+      'Write { origins: "http://gateway:4000" }',
     )
   }
   return { origin: url.origin, path: url.pathname.endsWith('/') ? url.pathname : `${url.pathname}/` }

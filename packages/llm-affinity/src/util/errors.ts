@@ -16,6 +16,16 @@ export function quoted(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value.slice(0, 200)) : kind(value)
 }
 
+/** Whether a value is an object and no array. */
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** @throws TypeError for anything but a function. */
+export function checkFunction(fn: unknown, hint = 'Write () => …'): void {
+  if (typeof fn !== 'function') throw expected('`fn` to be a function', kind(fn), hint)
+}
+
 /**
  * Checks that options are an object without unknown names, and returns them. A misspelt option would silently have no effect.
  *
@@ -28,7 +38,7 @@ export function checkOptions<Options>(
   example: string,
   what = 'options',
 ): Options {
-  if (typeof options !== 'object' || options === null || Array.isArray(options)) {
+  if (!isObject(options)) {
     throw expected(`${what} to be an object such as ${example}`, kind(options))
   }
   const unknown = Object.keys(options).find((name) => !names.includes(name))
