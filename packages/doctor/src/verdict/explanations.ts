@@ -43,13 +43,9 @@ function bothArms({ by, affinity, control }: Evidence): string {
 }
 
 function confidence({ affinity, pHigher, pSettledHigher, by }: Evidence): string {
-  const between = `chance alone makes such a difference between the arms with a probability of ${probability(Math.min(pHigher, pSettledHigher))}`
-  if (by === 'cache' || affinity.chance === undefined) return `${capital(between)}.`
-  return `Chance alone would keep ${percent(affinity.chance.expected)} of the turns with the key on the same backend (probability of what was observed: ${probability(affinity.chance.p)}), and ${between.replace('chance alone ', '')}.`
-}
-
-function capital(text: string): string {
-  return text.charAt(0).toUpperCase() + text.slice(1)
+  const between = `If the key made no difference, a result at least as good for the key would appear in ${probability(Math.min(pHigher, pSettledHigher))} of all runs.`
+  if (by === 'cache' || affinity.chance === undefined) return between
+  return `If chance selected the backends, about ${percent(affinity.chance.expected)} of the turns with the key would stay on the same backend, and at least as many as observed in ${probability(affinity.chance.p)} of all runs. ${between}`
 }
 
 function observedBy({ identifier, figures, lineages = 0 }: Findings, { by }: Evidence): string[] {
