@@ -86,6 +86,28 @@ describe('by the names of backends', () => {
     expect(text(judgement)).toMatch(/about \d+ % of the turns with the key would stay on the same backend/)
   })
 
+  it.each([
+    ['a gateway of the table', gateway('litellm'), "{ gateway: 'litellm' }"],
+    ['a header that only Olla reads', { name: 'yours', headers: ['x-olla-session-id'] }, "{ gateway: 'olla' }"],
+    [
+      'other headers',
+      { name: 'yours', headers: ['x-one', 'x-two'] },
+      "{ gateway: { name: 'ours', headers: ['x-one', 'x-two'] } }",
+    ],
+  ])('prints what to write in the code for %s', (_, named, options) => {
+    const line = `In your code, send the key as this run did: \`withAffinity(client, ${options})\`.`
+    expect(judge(findings({ ...keptOnly, gateway: named })).next).toContain(line)
+    expect(judge(findings({ ...bothSpread, gateway: named, probes: tried })).next).toContain(line)
+    const mostly = arm(18, 0.0004, { settled: { count: 13, total: 18 } })
+    expect(judge(findings({ ...byName(mostly, spread, 0.004), gateway: named })).next).toContain(line)
+  })
+
+  it('prints no option that a client needs not, because the gateway is recognised by its host', () => {
+    const target = { baseUrl: 'https://openrouter.ai/api/v1', model: 'm', budget: 200_000 }
+    expect(judge(findings({ ...keptOnly, gateway: gateway('openrouter'), target })).next).toEqual([])
+    expect(judge(findings({ ...keptOnly, gateway: gateway('openrouter') })).next).toHaveLength(1)
+  })
+
   it('is sticky when a backend died and moved its conversations once', () => {
     const faults = [{ kind: 'broken', status: 502, message: 'Bad Gateway' } as const]
     const judgement = judge(
@@ -138,6 +160,7 @@ describe('by the names of backends', () => {
     expect(judgement).not.toHaveProperty('nextProbe')
     expect(text(judgement)).toMatch(/None of 20 other header names.*hash the header `x-session-id`.*--echo/s)
     expect(text(judgement)).toContain('--base-url http://gateway:4000/v1 --model m --echo')
+    expect(judgement.next).toContain('If the gateway reads another header, run the doctor with `--header NAME`.')
   })
 
   it('names the header that pins, and the option to write', () => {

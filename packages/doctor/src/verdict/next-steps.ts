@@ -1,6 +1,6 @@
 // What to do about a verdict, one line each. What to configure at a gateway is in advice.ts.
 
-import { gateways } from 'llm-affinity/gateways'
+import { gatewayAt, gateways } from 'llm-affinity/gateways'
 import type { Evidence } from '../analysis/evidence.js'
 import type { Findings, Probes } from '../analysis/findings.js'
 import { learnedCode } from '../client/learning.js'
@@ -29,17 +29,26 @@ export function whenOneName(findings: Findings): string[] {
   return ['If there is one backend, you do not need affinity.', ...exposeBackend(findings)]
 }
 
-export function whenSticky({ gateway, learned }: Findings, { by }: Evidence): readonly string[] {
-  return [
-    learned.length > 0
-      ? `Write \`${learnedCode(learned)}\` in the options of llm-affinity, with LearnedState from 'llm-affinity/learned'. See docs/state.md.`
-      : '',
-    ...(by === 'cache' ? exposingLine(gateway.name) : []),
-  ].filter((line) => line !== '')
+export function whenSticky(findings: Findings, { by }: Evidence): readonly string[] {
+  return [...codeLine(findings), ...(by === 'cache' ? exposingLine(findings.gateway.name) : [])]
 }
 
-export function whenPartly({ gateway, issuedTokens, learned }: Findings, { affinity }: Evidence): readonly string[] {
+/** What the application writes to send the key as this run did. None where `withAffinity(client)` does so by itself. */
+function codeLine({ gateway, target, learned }: Findings): string[] {
+  const { name, headers } = gateway
+  const isDefault = ['generic', 'none', gatewayAt(new URL(target.baseUrl).hostname)?.name].includes(name)
+  // A gateway of the table has advice; that of --header has none.
+  const option = advice.has(name) ? `gateway: '${name}'` : optionFor(...headers)
+  const options = [...(isDefault ? [] : [option]), ...(learned.length > 0 ? [learnedCode(learned)] : [])]
+  if (options.length === 0) return []
+  const from = learned.length > 0 ? ", with `LearnedState` from 'llm-affinity/learned'. See docs/state.md" : ''
+  return [`In your code, send the key as this run did: \`withAffinity(client, { ${options.join(', ')} })\`${from}.`]
+}
+
+export function whenPartly(findings: Findings, { affinity }: Evidence): readonly string[] {
+  const { gateway, issuedTokens, learned } = findings
   return [
+    ...codeLine(findings),
     'Look in the configuration of the gateway for a limit of requests or load per backend, and for the lifetime of pins.',
     'If there are several instances of the gateway, let them hash the key, or share their pins.',
     affinity.moves.length > 0 && issuedTokens.length > 0 ? sendBack(issuedTokens, learned) : '',
@@ -129,9 +138,13 @@ export function whenOneOf(findings: Findings): string[] {
 
 const HASH_SENT = 'Or configure the gateway to hash the header that is sent.'
 
-function optionFor(header: string): string {
-  const entries = [...gateways.values()].filter(({ headers }) => headers.length === 1 && headers[0] === header)
-  return entries.length === 1 ? `gateway: '${entries[0]?.name}'` : `gateway: { name: 'ours', headers: ['${header}'] }`
+function optionFor(...names: readonly string[]): string {
+  const entries = [...gateways.values()].filter(
+    ({ headers }) => headers.length === 1 && headers.join() === names.join(),
+  )
+  return entries.length === 1
+    ? `gateway: '${entries[0]?.name}'`
+    : `gateway: { name: 'ours', headers: ['${names.join("', '")}'] }`
 }
 
 export function whenTwin(lost: string, found: string): string[] {
@@ -143,7 +156,11 @@ export function whenTwin(lost: string, found: string): string[] {
 
 export function orLost(findings: Findings): string[] {
   const hop = findings.otherHop === undefined ? 'a hop before the gateway' : findings.otherHop
-  return [`If it is on, see whether ${hop} drops the header.`, echoHint({ ...findings, options: optionsOf(findings) })]
+  return [
+    `If it is on, see whether ${hop} drops the header.`,
+    ...codeLine(findings),
+    echoHint({ ...findings, options: optionsOf(findings) }),
+  ]
 }
 
 export function whenNotSticky(findings: Findings): readonly string[] {
@@ -155,7 +172,9 @@ export function whenNotSticky(findings: Findings): readonly string[] {
       : [
           `Configure the gateway to hash the header \`${carriers[0] ?? 'x-session-id'}\`. For a gateway that the doctor knows, --gateway NAME prints the line.`,
         ]),
+    'If the gateway reads another header, run the doctor with `--header NAME`.',
     issuedTokens.length > 0 ? sendBack(issuedTokens, learned) : '',
+    ...codeLine(findings),
     echoedIn.length > 0 ? '' : echoHint({ ...findings, options: optionsOf(findings) }),
   ]
 }
