@@ -1,11 +1,14 @@
 import { describe, expect, it } from 'vitest'
 import { identifyBackends } from '../../packages/doctor/src/analysis/backend-identifier.ts'
+import { readCaches } from '../../packages/doctor/src/analysis/cache-steps.ts'
+import { figuresOf } from '../../packages/doctor/src/analysis/figures.ts'
 import { lineages } from '../../packages/doctor/src/analysis/lineage.ts'
 import { recogniseGateway } from '../../packages/doctor/src/analysis/recognise-gateway.ts'
 import type { Answer, Call } from '../../packages/doctor/src/client/calls.ts'
 import { TokenBudget } from '../../packages/doctor/src/client/token-budget.ts'
 import { otherHeaderNames } from '../../packages/doctor/src/experiment/header-names.ts'
 import { advice } from '../../packages/doctor/src/verdict/advice.ts'
+import { remarks } from '../../packages/doctor/src/verdict/explanations.ts'
 import { snippetsOf } from '../support/snippets.ts'
 
 function answer(more: Partial<Answer> = {}): Answer {
@@ -36,6 +39,41 @@ describe('the lineage of cached_tokens', () => {
 
   it('skips calls without figures', () => {
     expect(lineages([call(1, { promptTokens: 1000 }), call(2, {})])).toEqual([])
+  })
+})
+
+describe('the turns that a cache has seen', () => {
+  // Turns of 600 tokens and more; the cache counts in blocks of 64.
+  const conversation = (number: number, growth: number, cached: readonly number[]): Call[] =>
+    cached.map((cachedTokens, at) => ({
+      ...call(at + 1, { promptTokens: 600 + growth * at, cachedTokens }),
+      conversation: number,
+    }))
+  const long = conversation(1, 160, [0, 576, 0, 896])
+  const short = conversation(2, 80, [0, 576, 640, 0])
+
+  it('are counted where the prompts grow by a block, whatever a later round with shorter prompts does', () => {
+    const found = (calls: readonly Call[]) => figuresOf('control', { calls, caches: readCaches(calls, 64) }).foundCache
+    expect(found(long)).toEqual({ count: 2, total: 3 })
+    expect(found([...long, ...short])).toEqual({ count: 2, total: 3 })
+    expect(found(short)).toBeUndefined()
+    expect(readCaches([...long, ...short], 64).problem).toBe('too-coarse')
+  })
+
+  it('are said to be unknown, and why, where no prompts grow by a block', () => {
+    const known = {
+      cacheProblem: 'too-coarse',
+      identifier: { by: 'x-replica' },
+      faults: [],
+      carriers: ['x'],
+      gateway: {},
+    }
+    const reasons = (calls: readonly Call[]) => {
+      const figures = figuresOf('control', { calls, caches: readCaches(calls, 64) })
+      return remarks({ ...known, figures: { affinity: figures, control: figures } } as never)
+    }
+    expect(reasons(short)).toEqual([expect.stringMatching(/^The prompts grew by less than a block of the cache/)])
+    expect(reasons([...long, ...short])).toEqual([])
   })
 })
 

@@ -11,6 +11,11 @@ export interface CacheStep {
   readonly found: boolean
   /** Whether it had seen any turn of the conversation. */
   readonly foundAny: boolean
+  /**
+   * Whether `found` means something: the prompts of the conversation grew by a block of the cache or more, so that consecutive
+   * turns can be told apart. Those of a later round may be shorter.
+   */
+  readonly isClear: boolean
 }
 
 /** What `cached_tokens` show. */
@@ -19,8 +24,7 @@ export interface CacheReading {
   /** The most lineages that one conversation has. Absent where nothing was found in any cache. */
   readonly lineages?: number
   /**
-   * Why `found` proves nothing: no answer reports cached tokens, no turn was found in either arm, or the prompts grew by less
-   * than a block of the cache, so that consecutive turns cannot be told apart.
+   * Why `found` proves nothing: no answer reports cached tokens, no turn was found in either arm, or not all steps are clear.
    */
   readonly problem?: 'not-reported' | 'nothing-found' | 'too-coarse'
 }
@@ -40,20 +44,26 @@ export function isVisible({ problem }: CacheReading): boolean {
 export function readCaches(calls: readonly Call[], block: number = MAX_BLOCK): CacheReading {
   const conversations = conversationsOf(calls)
   const all = conversations.map(lineages)
-  const steps = all.flatMap((turns) =>
-    turns.slice(1).flatMap(({ call, lineage, isNew }, index): CacheStep[] => {
+  const least = Math.min(block, blockTokens(calls)) + TEMPLATE_SLACK
+  const steps = all.flatMap((turns) => {
+    const own = turns.slice(1).flatMap(({ call, lineage, isNew }, index) => {
       const before = turns[index]
       if (before === undefined || before.call.turn + 1 !== call.turn) return []
       return [{ call, before: before.call, found: before.lineage === lineage, foundAny: !isNew }]
-    }),
-  )
+    })
+    const isClear = own.every(({ call, before }) => growth(call, before) >= least)
+    return own.map((step): CacheStep => ({ ...step, isClear }))
+  })
   if (steps.length === 0) return { steps, problem: 'not-reported' }
   const most = Math.max(...all.flatMap((turns) => turns.map(({ lineage }) => lineage)))
   const hasFound = all.some((turns) => new Set(turns.map(({ lineage }) => lineage)).size < turns.length)
   if (!hasFound) return { steps, problem: 'nothing-found' }
-  const growths = steps.map(({ call, before }) => (call.answer.promptTokens ?? 0) - (before.answer.promptTokens ?? 0))
-  const isTooCoarse = Math.min(...growths) < Math.min(block, blockTokens(calls)) + TEMPLATE_SLACK
+  const isTooCoarse = steps.some(({ isClear }) => !isClear)
   return { steps, lineages: most, ...(isTooCoarse && { problem: 'too-coarse' as const }) }
+}
+
+function growth({ answer }: Call, { answer: before }: Call): number {
+  return (answer.promptTokens ?? 0) - (before.promptTokens ?? 0)
 }
 
 /**

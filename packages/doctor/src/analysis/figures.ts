@@ -13,7 +13,7 @@ export interface Figures {
   readonly backends?: Readonly<Record<string, number>>
   /** Later turns that were answered by the backend of the turn before. */
   readonly sameBackend?: Share
-  /** Later turns whose cache had seen the turn before, by `cached_tokens`. */
+  /** Later turns whose cache had seen the turn before, by `cached_tokens`, where these can tell turns apart. */
   readonly foundCache?: Share
   /** The cached share of the prompt tokens of later turns, from 0 to 1. */
   readonly cachedShare?: number
@@ -49,7 +49,7 @@ export function figuresOf(
   const calls = all.filter((call) => call.arm === arm)
   const answered = calls.filter(({ answer }) => answer.fault === undefined)
   const later = answered.filter(({ turn }) => turn > 1)
-  const steps = caches.steps.filter(({ call }) => call.arm === arm)
+  const steps = caches.steps.filter(({ call, isClear }) => call.arm === arm && isClear)
   // Servers without a cache report 0 for every call, as do those that do not report theirs.
   const counted = (isVisible(caches) ? later : []).flatMap(({ answer: { promptTokens, cachedTokens } }) =>
     promptTokens !== undefined && cachedTokens !== undefined ? [{ promptTokens, cachedTokens }] : [],
@@ -64,7 +64,7 @@ export function figuresOf(
     conversations: new Set(calls.map(({ conversation }) => conversation)).size,
     ...(identifier && optional('backends', tally(answered.map(({ answer }) => identifier.backendOf(answer))))),
     ...optional('sameBackend', sameBackend),
-    ...optional('foundCache', caches.problem === undefined && found.total > 0 ? found : undefined),
+    ...optional('foundCache', isVisible(caches) && found.total > 0 ? found : undefined),
     ...(prompted > 0 && { cachedShare: cached / prompted }),
     ...(spent.length > 0 && { promptTokens: sum(spent) }),
     ...optional('ttftFirst', medianOf(answered.filter(({ turn }) => turn === 1).map(({ answer }) => answer.ttft))),

@@ -287,7 +287,8 @@ export function nothingSeen(findings: Findings): string[] {
 
 /** Remarks that apply to every verdict. */
 export function remarks(findings: Findings): string[] {
-  const { figures, stoppedBy, faults, invalidCachedTokens, identifier, gateway, carriers, rateLimited } = findings
+  const { figures, stoppedBy, faults, invalidCachedTokens, identifier, gateway, carriers, rateLimited, cacheProblem } =
+    findings
   const { affinity, control } = figures
   const failed = affinity.failed + control.failed
   const [fault] = faults
@@ -299,6 +300,11 @@ export function remarks(findings: Findings): string[] {
     carriers.length === 0 && affinity.calls > 0 ? `No key was sent: \`${gateway.name}\` reads none at this URL.` : '',
     failed > 0 ? `${failed} of ${affinity.calls + control.calls} calls failed: ${status}${fault?.message ?? ''}.` : '',
     rateLimited > 0 ? `${rateLimited} answers were a 429. These calls were repeated, with fewer in flight.` : '',
+    cacheProblem === 'too-coarse' &&
+    identifier &&
+    [affinity, control].every(({ foundCache }) => foundCache === undefined)
+      ? 'The prompts grew by less than a block of the cache, so `cached_tokens` do not show which turn it saw last.'
+      : '',
     invalidCachedTokens && identifier ? 'Its `cached_tokens` are not valid token counts, and were ignored.' : '',
     stoppedBy === undefined
       ? ''

@@ -29,11 +29,11 @@ export function labelsOf(
   const found = calls.flatMap(({ answer }) => (answer.fault === undefined ? (identifier?.backendOf(answer) ?? []) : []))
   const names = [...new Set(found)].toSorted((a, b) => a.localeCompare(b))
   const short = shortenNames(names)
-  const { steps, problem } = caches
+  const { steps } = caches
   const states = new Map(
-    (isVisible(caches) ? steps : []).map(({ call, found: isFound, foundAny }): [Call, CacheState] => [
+    (isVisible(caches) ? steps : []).map(({ call, found: isFound, foundAny, isClear }): [Call, CacheState] => [
       call,
-      isFound || (problem === 'too-coarse' && foundAny) ? 'hit' : foundAny ? 'partly' : 'missed',
+      isFound || (!isClear && foundAny) ? 'hit' : foundAny ? 'partly' : 'missed',
     ]),
   )
   return {
