@@ -92,6 +92,8 @@ describe('the report', () => {
           await page.goto(href)
           expect(await page.locator('h1').textContent()).toMatch(/^Affinity works/)
           expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
+          const figures = 'document.querySelector("[aria-label=\'Figures of both arms\']")'
+          expect(await page.evaluate(`${figures}.scrollWidth <= ${figures}.clientWidth`)).toBe(true)
           await page.locator('summary').click()
           await page.evaluate(axe)
           const found = await page.evaluate(

@@ -64,6 +64,8 @@ figure svg { width: 100%; height: auto; max-width: 46rem; display: block; }
 @media (max-width: 40rem) {
   .narrow { display: block; } .wide { display: none; }
   th, td { padding: 0.4rem 0.5rem; }
+  .figures thead th { white-space: normal; }
+  .figures td { overflow-wrap: anywhere; }
   .grid { border-spacing: 2px; }
   .grid thead th { font-size: 0.85rem; }
   .grid thead th span { display: none; }
