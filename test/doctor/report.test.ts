@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,6 +18,8 @@ if (path === undefined)
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 // What a backend may call itself, and what must never be read as a page.
 const HOSTILE = '<img src=http://127.0.0.1:9/x onerror=alert(1)>'
+
+const small = ['--conversations', '2', '--turns', '3', '--budget', '5000']
 
 describe('the report', () => {
   let folder: string
@@ -58,12 +60,25 @@ describe('the report', () => {
     expect(page).toMatch(/<code>npx llm-affinity-doctor --base-url /)
   })
 
-  it('says that it cannot be written', async () => {
+  it('says that it cannot be written, before any call is made', async () => {
     await using replica = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
-    const small = ['--conversations', '2', '--turns', '3', '--budget', '5000']
-    const told = await doctor(against(replica.baseURL, ...small, '--report', join(folder, 'no', 'such', 'out.html')))
-    expect(told.code).toBe(3)
-    expect(told.json().error).toMatch(/^The report cannot be written: ENOENT/)
+    await writeFile(join(folder, 'a-file'), '')
+    for (const [report, why] of [
+      [join(folder, 'a-file', 'out.html'), /^The report cannot be written: (ENOTDIR|EEXIST)/],
+      [folder, /^The report cannot be written: .* is a folder\.$/],
+    ] as const) {
+      const told = await doctor(against(replica.baseURL, ...small, '--report', report))
+      expect(told.code).toBe(3)
+      expect(told.json().error).toMatch(why)
+    }
+    expect(replica.counters().requests).toBe(0)
+  })
+
+  it('creates its folder', async () => {
+    await using replica = await startReplica({ name: 'a', cacheTokens: 1_000_000 })
+    const report = join(folder, 'new', 'folder', 'out.html')
+    expect((await doctor(against(replica.baseURL, ...small, '--report', report))).code).toBe(2)
+    expect(readFileSync(report, 'utf8')).toMatch(/^<!doctype html>/)
   })
 
   describe.skipIf(path === undefined)('in Chromium', () => {

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, stat, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { type Options, parseOptions, UsageError, version } from './client/options.js'
 import { judgeEcho } from './echo/judge-echo.js'
 import { runEchoCheck } from './echo/run-echo-check.js'
@@ -46,6 +47,7 @@ async function runExamination(
   args: readonly string[],
   { stdout, stderr }: Streams,
 ): Promise<number> {
+  if (settings.report !== undefined) await checkWritable(settings.report)
   const startedAt = new Date()
   stderr.write(
     `At most ${groupDigits(settings.budget)} tokens and 60 s: conversations with the key and as many without, and short calls to find the cause.\n`,
@@ -74,15 +76,29 @@ async function runEcho(settings: Options, { stdout, stderr }: Streams): Promise<
   return judgement.exitCode
 }
 
+/** Before anything is spent. The folder is created, and no file yet. */
+async function checkWritable(file: string): Promise<void> {
+  try {
+    await mkdir(dirname(file), { recursive: true })
+    const found = await stat(file).catch(() => undefined)
+    if (found?.isDirectory()) throw new Error(`${file} is a folder`)
+    await access(found === undefined ? dirname(file) : file, constants.W_OK)
+  } catch (error) {
+    throw notWritten(error)
+  }
+}
+
 async function save(file: string, page: string): Promise<void> {
   try {
     await writeFile(file, page)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new PreflightError(`The report cannot be written: ${reason}.`, [
-      'Give --report a file in a folder that exists.',
-    ])
+    throw notWritten(error)
   }
+}
+
+function notWritten(error: unknown): PreflightError {
+  const reason = error instanceof Error ? error.message : String(error)
+  return new PreflightError(`The report cannot be written: ${reason}.`, ['Give --report a file that can be written.'])
 }
 
 function failed(
