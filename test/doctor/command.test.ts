@@ -236,6 +236,24 @@ it('runs as a command: prints a table and a verdict without colour, and exits wi
   expect(stderr).not.toMatch(/\n\s+at |Error/)
 })
 
+it('a Node that is too old is told which one is needed, before anything is imported that it cannot run', async () => {
+  const doctorPackage = join(root, 'packages/doctor')
+  const { engines } = JSON.parse(readFileSync(join(doctorPackage, 'package.json'), 'utf8'))
+  const needed = engines.node.replace('>=', '')
+  const [major, minor] = needed.split('.').map(Number)
+  const start = (version: string, ...more: readonly string[]) => {
+    const older = `Object.defineProperty(process.versions, 'node', { value: '${version}' }); delete Promise.withResolvers`
+    return runNode([`--import=data:text/javascript,${older}`, join(doctorPackage, 'dist/cli.js'), '--version', ...more])
+  }
+  const error = `The doctor needs Node ${needed} or later, and this is Node 20.20.2.`
+  const next = ['Install a later Node: https://nodejs.org.']
+  expect(await start('20.20.2')).toEqual({ code: 3, stdout: '', stderr: `${error} ${next}\n` })
+  const asked = await start('20.20.2', '--json')
+  expect(JSON.parse(asked.stdout)).toEqual({ verdict: null, exitCode: 3, error, next })
+  expect(await start(`${major}.${minor - 1}.0`)).toMatchObject({ code: 3 })
+  expect(await start(`${needed}.0`)).toMatchObject({ code: 0, stderr: '' })
+})
+
 it('the README and the docs have every option and every verdict, each with its code', async () => {
   const [readme, docs] = ['packages/doctor/README.md', 'docs/proof.md'].map((file) =>
     readFileSync(join(root, file), 'utf8'),
