@@ -28,15 +28,18 @@ export async function snippetsOf(page: string): Promise<Snippet[]> {
   }))
 }
 
-/** Runs a snippet as it stands, with the gateway at `origin`. */
-export function runSnippet({ language, code }: Snippet, origin: string): Promise<Ended> {
+/** The tests, where the doctor is installed too. */
+export const tests: string = join(root, 'test')
+
+/** Runs a snippet as it stands, with the gateway at `origin`, and with what is installed in the folder `cwd`. */
+export function runSnippet({ language, code }: Snippet, origin: string, cwd = home): Promise<Ended> {
   const type = language === 'ts' ? 'module-typescript' : 'module'
-  return runNode([`--input-type=${type}`, '-'], { cwd: home, input: code.replaceAll(GATEWAY, origin) })
+  return runNode([`--input-type=${type}`, '-'], { cwd, input: code.replaceAll(GATEWAY, origin) })
 }
 
 /** What the compiler says of TypeScript snippets, each a module of its own, against the packages as built. Empty: nothing. */
-export async function typeErrorsIn(snippets: readonly Snippet[]): Promise<string> {
-  return inFolder(async (folder) => {
+export async function typeErrorsIn(snippets: readonly Snippet[], from = home): Promise<string> {
+  return inFolder(from, async (folder) => {
     const files = await Promise.all(
       snippets.map(async ({ code, line }) => {
         await writeFile(join(folder, `line-${line}.mts`), code)
@@ -58,15 +61,15 @@ export async function typeErrorsIn(snippets: readonly Snippet[]): Promise<string
 
 /** What Node says of JavaScript that it only parses. Empty: nothing. */
 export async function syntaxErrorIn({ code }: Snippet): Promise<string> {
-  return inFolder(async (folder) => {
+  return inFolder(home, async (folder) => {
     await writeFile(join(folder, 'snippet.mjs'), code)
     return (await runNode(['--check', join(folder, 'snippet.mjs')])).stderr
   })
 }
 
-// Below the examples' own node_modules: imports resolve as they do there, and no other check sees the files.
-async function inFolder<T>(fn: (folder: string) => Promise<T>): Promise<T> {
-  const cache = join(home, 'node_modules/.cache')
+// Below the folder's own node_modules: imports resolve as they do there, and no other check sees the files.
+async function inFolder<T>(from: string, fn: (folder: string) => Promise<T>): Promise<T> {
+  const cache = join(from, 'node_modules/.cache')
   await mkdir(cache, { recursive: true })
   const folder = await mkdtemp(join(cache, 'snippets-'))
   try {
