@@ -39,7 +39,7 @@ const STALL_MS = 1000
 const messages = [{ role: 'user' as const, content: 'Hello' }]
 
 /** The policy that the table shows. */
-export const REPIN = { after: 1, stallMs: STALL_MS, abortOnStall: true } as const
+const REPIN = { after: 1, stallMs: STALL_MS, abortOnStall: true } as const
 
 /** Whether an attempt was served, and by whom. */
 interface Attempt {

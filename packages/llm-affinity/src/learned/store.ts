@@ -5,9 +5,15 @@ import { unref } from './failures.js'
 
 /** A shared store, such as a Keyv. A Map has the same methods. */
 export interface StateStore {
+  /** The value, or a promise of it; undefined if there is none. */
   get(key: string): unknown
-  /** @param ttlMs Milliseconds after which the value may be dropped. */
+  /**
+   * Stores a text, now or by a promise.
+   *
+   * @param ttlMs Milliseconds after which the value may be dropped.
+   */
   set(key: string, value: string, ttlMs: number): unknown
+  /** Removes a value, now or by a promise. */
   delete(key: string): unknown
 }
 

@@ -2,7 +2,6 @@
 // that can be done there, so that who does not use it does not load it.
 
 import type { Gateway } from '../gateways/gateway.js'
-import type { DetachedScope } from '../session/scope.js'
 import type { Session } from '../session/session.js'
 
 /** The gateway that a call goes to. */
@@ -18,7 +17,9 @@ export interface Target {
 
 /** What decides whether and where a call is stamped. */
 export interface Targeting {
+  /** The session that the integration is bound to. */
   readonly session: Session | undefined
+  /** The gateway behind a URL; undefined if requests to it are not stamped. */
   targetFor(url: string): Target | undefined
 }
 
@@ -38,15 +39,10 @@ export interface Extension {
   /**
    * Called for each request, before the session's key is read. Undefined if it has nothing to do with the request.
    *
-   * @param scope The session, or the side call, that the request is made for.
+   * @param session The session, or the lane of a side call to a gateway that requires a key.
    * @param body The body, where it is known.
    */
-  readonly request: (
-    session: Session,
-    target: Target,
-    body: unknown,
-    scope: Session | DetachedScope,
-  ) => ExtensionRequest | undefined
+  readonly request: (session: Session, target: Target, body: unknown) => ExtensionRequest | undefined
 }
 
 /** The part of an extension in one request. None of its methods throws. */

@@ -29,8 +29,7 @@ export function stampFor(
   const session = isDetachedScope(scope) ? (requiresKey === true ? scope.lane : undefined) : scope
   if (!session?.key) return undefined
   // Before the key is read, since an extension may re-pin the session.
-  const parts =
-    extensions.length === 0 ? NONE : extensions.flatMap((each) => each.request(session, target, body, scope) ?? [])
+  const parts = extensions.length === 0 ? NONE : extensions.flatMap((each) => each.request(session, target, body) ?? [])
   const key = keyIn(session.key, keyPattern)
   // Not for a side call: the parent of its lane is the session that it must not be pinned to.
   const parentKey = parent === undefined || session !== scope ? '' : keyIn(session.parent?.key ?? '', keyPattern)
