@@ -61,7 +61,7 @@ describe.each(tracers)('a client traced by %s', (_name, trace) => {
     for (const client of [bare(), withAffinity(bare()), new OpenAI6({ apiKey: 'none' }) as unknown as OpenAI]) {
       const traced = trace(client)
       expect(() => withAffinity(traced, { session: new Session() })).toThrow(
-        /^Expected `client` to be .*if a tracer has wrapped it, wrap with withAffinity first, then trace\. See docs\/frameworks\.md$/,
+        /^Expected `client` to be .*or call withAffinity before a tracer wraps it\. See docs\/frameworks\.md$/,
       )
     }
     await call(trace(withAffinity(bare())))
