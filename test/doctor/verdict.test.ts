@@ -211,7 +211,7 @@ describe('by the names of backends', () => {
     const more = { issuedTokens: ['cookie lb'], echoedIn: ['x-session-id'], probes: tried }
     const judgement = judge(findings({ ...bothSpread, ...more }))
     expect(text(judgement)).toMatch(/The gateway returned the key in `x-session-id`.*Answers set `cookie lb`/s)
-    expect(text(judgement)).toContain('LLM clients keep no cookies')
+    expect(text(judgement)).toContain('Run the doctor with --learn')
     expect(text(judgement)).not.toContain('--echo')
   })
 })
