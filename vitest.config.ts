@@ -13,6 +13,7 @@ export default defineConfig({
       { find: /^llm-affinity\/undici$/, replacement: from('packages/llm-affinity/src/undici.ts') },
       { find: /^llm-affinity\/instrument$/, replacement: from('packages/llm-affinity/src/instrument.ts') },
       { find: /^llm-affinity\/langchain$/, replacement: from('packages/llm-affinity/src/langchain.ts') },
+      { find: /^llm-affinity\/learned$/, replacement: from('packages/llm-affinity/src/learned.ts') },
       { find: /^llm-affinity\/otel$/, replacement: from('packages/llm-affinity/src/otel.ts') },
       { find: /^llm-affinity\/server$/, replacement: from('packages/llm-affinity/src/server.ts') },
       { find: /^llm-affinity\/usage$/, replacement: from('packages/llm-affinity/src/usage.ts') },
