@@ -1,7 +1,7 @@
 // Has many sessions talk through a real balancer while one of three backends fails, and counts what became of them.
 
 import { runWithSession, withAffinity } from 'llm-affinity'
-import { LearnedState, type LearnedStateOptions } from 'llm-affinity/learned'
+import { LearnedState, type LearnedStateOptions, type RepinOptions } from 'llm-affinity/learned'
 import OpenAI from 'openai'
 import type { Program } from '../gateways/support/program.ts'
 import { type Fault, failingBackends } from './backends.ts'
@@ -35,11 +35,12 @@ export interface Size {
   readonly atOnce: number
 }
 
-const STALL_MS = 1000
+const STALL_MS = 2000
 const messages = [{ role: 'user' as const, content: 'Hello' }]
 
-/** The policy that the table shows. */
-const REPIN = { after: 1, stallMs: STALL_MS, abortOnStall: true } as const
+/** The policies that the table shows: time is only a failure where the backend stalls. */
+const repinFor = (fault: Fault): RepinOptions =>
+  fault === 'stalls' ? { after: 1, stallMs: STALL_MS, abortOnStall: true } : { after: 1 }
 
 /** Whether an attempt was served, and by whom. */
 interface Attempt {
@@ -66,7 +67,7 @@ export async function failover(
     Object.assign(attempt, { replica: response.headers.get('x-replica'), isServed: response.ok })
     return response
   }
-  const learned = new LearnedState({ ...learn, ...(withRepin && { repin: REPIN }) })
+  const learned = new LearnedState({ ...learn, ...(withRepin && { repin: repinFor(fault) }) })
   const client = withAffinity(
     // The first data of a good answer come at once.
     new OpenAI({ baseURL: `${gateway.origin}/v1`, apiKey: 'none', fetch: bare, timeout: 3 * STALL_MS }),

@@ -30,7 +30,7 @@ class BodyWatch implements BodyObserver {
   #text = ''
   #hasData = false
   #isOver = false
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #timer: StallTimer | undefined
 
   constructor(isStream: boolean, judge: Judge, stall: Stall | undefined) {
     this.#isStream = isStream
@@ -41,11 +41,10 @@ class BodyWatch implements BodyObserver {
   asked(): void {
     if (this.#stall === undefined || this.#isOver || this.#timer !== undefined) return
     const { afterMs, onStall } = this.#stall
-    this.#timer = setTimeout(() => {
+    this.#timer = stallTimer(afterMs, () => {
       this.#over(true)
       onStall()
-    }, afterMs)
-    unref(this.#timer)
+    })
   }
 
   part(value: unknown): void {
@@ -99,7 +98,7 @@ class BodyWatch implements BodyObserver {
   }
 
   #heard(): void {
-    clearTimeout(this.#timer)
+    this.#timer?.stop()
     this.#timer = undefined
   }
 
@@ -120,6 +119,25 @@ class BodyWatch implements BodyObserver {
 export function isAbort(error: unknown): boolean {
   const { name, code }: { name?: unknown; code?: unknown } = Object(error)
   return name === 'AbortError' || code === 'UND_ERR_ABORTED'
+}
+
+/** A timer that can be stopped. */
+export interface StallTimer {
+  stop(): void
+}
+
+/**
+ * Calls `onStall` after this time, unless it is stopped. In a busy process, data may have arrived that was not read yet, so it
+ * waits for two more turns of the event loop.
+ */
+export function stallTimer(ms: number, onStall: () => void): StallTimer {
+  let timer: ReturnType<typeof setTimeout>
+  const start = (delay: number, then: () => void): void => {
+    timer = setTimeout(then, delay)
+    unref(timer)
+  }
+  start(ms, () => start(0, () => start(0, onStall)))
+  return { stop: () => clearTimeout(timer) }
 }
 
 /** Lets the process end while a timer runs. */

@@ -3,7 +3,7 @@ import type { ExtensionRequest, Target } from '../stamping/extension.js'
 import { readResponseHeader } from '../stamping/request-headers.js'
 import { type Conversation, type Place, setHanded } from './conversation.js'
 import { cookiesSet, type Handed, isFor, isToken } from './cookies.js'
-import { isAbort, unref, watchBody } from './failures.js'
+import { isAbort, type StallTimer, stallTimer, watchBody } from './failures.js'
 import { type GiveBack, giveBack, removeGivenBack, withGivenBack } from './give-back.js'
 import { countAnswer, countFailure, type RepinPolicy } from './repin.js'
 import type { Rules } from './rules.js'
@@ -33,7 +33,7 @@ export class LearnedRequest implements ExtensionRequest {
   readonly #values = new Map<string, string>()
   readonly #settle: (() => void) | undefined
   readonly #stalled = new AbortController()
-  #timer: ReturnType<typeof setTimeout> | undefined
+  #timer: StallTimer | undefined
   #signal: AbortSignal | null | undefined
   /** Whether it turned out to go to another origin. */
   #isElsewhere = false
@@ -94,7 +94,7 @@ export class LearnedRequest implements ExtensionRequest {
   }
 
   answered(status: number, headers: unknown, response?: Response): void {
-    clearTimeout(this.#timer)
+    this.#timer?.stop()
     try {
       // An answer of another origin, or to a request from before a move, says nothing about now.
       if (!this.#isElsewhere && this.#isCurrent) {
@@ -113,7 +113,7 @@ export class LearnedRequest implements ExtensionRequest {
   }
 
   failed(error: unknown): void {
-    clearTimeout(this.#timer)
+    this.#timer?.stop()
     this.#settle?.()
     if (this.#isElsewhere || isAbort(error) || this.#signal?.aborted) return
     this.#judge(true)
@@ -132,11 +132,10 @@ export class LearnedRequest implements ExtensionRequest {
   #startTimer(): void {
     const stall = this.#stall
     if (stall === undefined) return
-    this.#timer = setTimeout(() => {
+    this.#timer = stallTimer(stall.afterMs, () => {
       this.#judge(true)
       stall.onStall()
-    }, stall.afterMs)
-    unref(this.#timer)
+    })
   }
 
   #abort(stallMs: number): void {
