@@ -106,16 +106,33 @@ describe('warnBypassed', () => {
   })
 })
 
-it('warnBypassed does not fail where undici announces headers in a form of its early versions', async () => {
-  const { affinityFetch, runWithSession } = await fresh()
-  affinityFetch({ origins: 'http://gateway.test', warnBypassed: true })
-  const failures = vi.fn()
-  process.on('uncaughtException', failures)
-  const request = { origin: 'http://gateway.test', path: '/v1/chat/completions', headers: 'accept: */*\r\n' }
-  runWithSession('conversation-42', () => channel('undici:request:create').publish({ request }))
-  await new Promise((resolve) => setImmediate(resolve))
-  process.off('uncaughtException', failures)
-  expect(failures).not.toHaveBeenCalled()
+describe('warnBypassed and what Node announces in a form that is not known', () => {
+  const to = { origin: 'http://gateway.test', path: '/v1/chat/completions' }
+  const http = { protocol: 'http:', host: 'gateway.test', path: '/v1', getHeader: () => undefined }
+  const later = (): (() => boolean) => {
+    let calls = 0
+    return () => {
+      if (calls++ > 0) throw new Error('not any more')
+      return false
+    }
+  }
+  it.each([
+    ['undici:request:create', 'headers in one string, as undici 5 has', { ...to, headers: 'accept: */*\r\n' }],
+    ['undici:request:create', 'a name that is no text', { ...to, headers: [Object.create(null), ''] }],
+    ['undici:request:create', 'no request', undefined],
+    ['http.client.request.created', 'no headers', http],
+    ['http.client.request.created', 'headers that cannot be read later', { ...http, hasHeader: later() }],
+  ])('does not fail: %s, %s', async (name, _, request) => {
+    const { affinityFetch, runWithSession } = await fresh()
+    affinityFetch({ origins: 'http://gateway.test', gateway: { name: 'ours', headers: ['x-key'] }, warnBypassed: true })
+    const failures = vi.fn()
+    process.on('uncaughtException', failures)
+    runWithSession('conversation-42', () => channel(name).publish({ request }))
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('uncaughtException', failures)
+    expect(failures).not.toHaveBeenCalled()
+    expect(warnings()).toEqual([])
+  })
 })
 
 describe('warnNoSession', () => {

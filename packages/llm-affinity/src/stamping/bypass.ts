@@ -63,18 +63,23 @@ function subscribe(): void {
   const channels = isSubscribed ? undefined : builtin<DiagnosticsChannel>('node:diagnostics_channel')
   if (channels?.subscribe === undefined) return
   isSubscribed = true
-  channels.subscribe('undici:request:create', (message) => {
-    if (!isSession(current())) return
-    const { request } = message as { readonly request: UndiciRequest }
+  // What a subscriber throws ends the process.
+  const watch = <Request>(name: string, look: (request: Request) => void): void =>
+    channels.subscribe?.(name, (message) => {
+      try {
+        if (isSession(current())) look((message as { readonly request: Request }).request)
+      } catch {
+        // No warning then.
+      }
+    })
+  watch('undici:request:create', (request: UndiciRequest) => {
     // undici 5 and early versions of 6 have one string.
     if (!Array.isArray(request.headers)) return
     const has = (names: readonly string[]): boolean =>
       request.headers.some((each, i) => i % 2 === 0 && isIn(names, each))
     check(`${originOf(request.origin, request.host)}${request.path}`, has)
   })
-  channels.subscribe('http.client.request.created', (message) => {
-    if (!isSession(current())) return
-    const { request } = message as { readonly request: HttpRequest }
+  watch('http.client.request.created', (request: HttpRequest) => {
     const has = (names: readonly string[]): boolean => names.some((name) => request.hasHeader(name))
     check(`${request.protocol}//${request.getHeader('host') ?? request.host}${request.path}`, has)
   })
@@ -86,6 +91,10 @@ function check(target: string, has: (names: readonly string[]) => boolean): void
   const names = [...watched.values()].filter(({ prefix }) => covers([prefix], url)).map((each) => each.names)
   if (names.length === 0 || names.some(has)) return
   queueMicrotask(() => {
-    if (!names.some(has)) warnOnce(BYPASSED)
+    try {
+      if (!names.some(has)) warnOnce(BYPASSED)
+    } catch {
+      // As above.
+    }
   })
 }
