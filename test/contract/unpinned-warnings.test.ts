@@ -82,6 +82,40 @@ describe('warnBypassed', () => {
     expect(warnings()).toEqual([expect.stringMatching(BYPASSED)])
   })
 
+  it('does not warn of calls that an integration has left unstamped for a reason', async () => {
+    await using server = await startRecorder()
+    const { withAffinity, affinityFetch, runWithSession, Session } = await fresh()
+    const gateway = {
+      name: 'ours',
+      headers: ['x-key'],
+      body: { field: 'prompt_cache_key', paths: ['/chat/completions'] },
+    }
+    const openai = withAffinity(client(server.baseURL), { gateway, warnBypassed: true })
+    affinityFetch({ origins: server.origin, warnBypassed: true })
+    const send = affinityFetch({ origins: server.origin })
+    const url = `${server.baseURL}/models`
+    await runWithSession('conversation-42', async () => {
+      await openai.chat.completions.create({ ...turn, prompt_cache_key: 'my-own' })
+      await withAffinity(client(server.baseURL), { gateway: 'none' }).chat.completions.create(turn)
+      await withAffinity(openai, { session: new Session('') }).chat.completions.create(turn)
+      await send(url, { referrer: 'http://page.test/' })
+      await send(url, {
+        get headers() {
+          return {}
+        },
+      })
+      await send(new Request(url, { referrer: 'http://page.test/' }))
+    })
+    expect(server.requests.map((request) => request.header('x-key') ?? request.header('x-session-id'))).toEqual(
+      Array(6).fill(undefined),
+    )
+    expect(warnings().filter((text) => BYPASSED.test(text))).toEqual([])
+    // What the integration does not answer for is another matter.
+    const elsewhere = affinityFetch({ origins: 'http://elsewhere.test' })
+    await runWithSession('conversation-42', () => elsewhere(url))
+    expect(warnings().filter((text) => BYPASSED.test(text))).toHaveLength(1)
+  })
+
   it.each([
     ['development', undefined, 1],
     ['development', false, 0],

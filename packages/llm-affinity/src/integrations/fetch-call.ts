@@ -44,8 +44,7 @@ export function callOf(
   init?: RequestInit,
 ): Call | undefined {
   const request = isRequest(input) ? input : undefined
-  if (request === undefined && typeof input !== 'string' && !('href' in Object(input))) return undefined
-  const url = request === undefined ? String(input) : request.url
+  const url = urlOf(input)
   const target = policy.targetFor(url)
   if (target === undefined || !isDictionary(init)) return undefined
   const given = members(init, request)
@@ -133,7 +132,13 @@ function readable(headers: NonNullable<RequestInit['headers']>): Headers | undef
   }
 }
 
-export function isRequest(input: string | URL | Request): input is Request {
+/** The URL of a call; one without a host for an input that is neither a URL nor a Request. */
+export function urlOf(input: unknown): string {
+  if (isRequest(input)) return input.url
+  return typeof input === 'string' || 'href' in Object(input) ? String(input) : 'about:'
+}
+
+export function isRequest(input: unknown): input is Request {
   return typeof input === 'object' && input !== null && 'headers' in input && 'clone' in input
 }
 

@@ -2,13 +2,14 @@ import { needsOutcome, recordOutcome } from '../outcomes/outcomes.js'
 import { runInCall } from '../session/call-scope.js'
 import { current } from '../session/context.js'
 import { activeScope } from '../session/scope.js'
+import { isSession } from '../session/session.js'
 import { releaseCall, trackCall } from '../stamping/guard.js'
 import { type AffinityOptions, checkAffinityOptions, type Policy, policyOf } from '../stamping/options.js'
 import { type Stamp, stampFor } from '../stamping/stamp.js'
 import { expected, kind } from '../util/errors.js'
 import { parseUrl } from '../util/url.js'
 import { warnOnce } from '../util/warn.js'
-import { type Call, callOf, extended, inherited, isRequest, write } from './fetch-call.js'
+import { type Call, callOf, extended, inherited, isRequest, urlOf, write } from './fetch-call.js'
 import { type AnyFetch, type Fetch, isGuarded } from './platform-fetch.js'
 import { discardBody, followRedirects, isRedirect, type RedirectedCall } from './redirects.js'
 
@@ -74,24 +75,32 @@ export function stampingFetch(policy: Policy, given: Fetch | undefined): Fetch {
 
 function begin(policy: Policy, send: Fetch, args: Parameters<Fetch>): Promise<Response> {
   let call: Call | undefined
+  let isLeftAlone = false
   try {
     const scope = activeScope(policy.session)
     if (scope !== undefined) call = callOf(policy, scope, send, ...args)
     else if (policy.warnNoSession && current() === undefined) warnOfNoSession(policy, args[0])
+    isLeftAlone = call === undefined && isSession(current()) && isTarget(policy, args[0])
   } catch {
     warnOnce(FAULT)
   }
-  return call === undefined ? send(...args) : sent(call, send)
+  if (call !== undefined) return sent(call, send)
+  // In a scope of its own, so that it is not taken for a call that bypasses the integrations.
+  return isLeftAlone ? runInCall(current(), undefined, policy, () => send(...args)) : send(...args)
 }
 
 const FAULT = 'a fault of its own kept a call from being stamped. The call was sent without a key'
 
 function warnOfNoSession(policy: Policy, input: Parameters<Fetch>[0]): void {
-  if (policy.targetFor(isRequest(input) ? input.url : String(input)) === undefined) return
+  if (!isTarget(policy, input)) return
   warnOnce(
     'a call was made outside of any session, and is not pinned. Make it in runWithSession(id, …), or, if that is meant, in ' +
       'runWithoutSession',
   )
+}
+
+function isTarget(policy: Policy, input: unknown): boolean {
+  return policy.targetFor(urlOf(input)) !== undefined
 }
 
 /** Copies own properties, including a function's name and length: SDKs detect by them what a fetch can do. */
