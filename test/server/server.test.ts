@@ -154,21 +154,53 @@ describe('what the application throws while it looks for the conversation', () =
   })
 })
 
-/** A promise as that of another library. */
-function foreign(promise: Promise<unknown>): object {
-  // biome-ignore lint/suspicious/noThenProperty: this is what makes it one
-  return { then: (...args: Parameters<typeof promise.then>) => foreign(promise.then(...args)) }
-}
+describe('a search that fails later', () => {
+  // A thenable of another library, which is no promise, and one whose `then` returns nothing.
+  // biome-ignore-start lint/suspicious/noThenProperty: this is what makes them thenables
+  const foreign = (promise: Promise<never>): object => ({
+    then: (...args: Parameters<typeof promise.then>) => foreign(promise.then(...args) as Promise<never>),
+  })
+  const poor = (promise: Promise<never>): object => ({
+    then: (...args: Parameters<typeof promise.then>) => void promise.then(...args),
+  })
+  // biome-ignore-end lint/suspicious/noThenProperty: as above
+  const libraries = {
+    'a promise': (promise: Promise<never>) => promise,
+    'a thenable': foreign,
+    'a poor thenable': poor,
+  }
+  const reasons = [undefined, null, 0, 'route', 'router']
+  const cases = Object.entries(libraries).flatMap(([what, make]) =>
+    reasons.map((reason) => [what, reason, () => make(Promise.reject(reason)) as never] as const),
+  )
 
-it.each([
-  ['no reason', undefined],
-  ['a word that Express knows', 'route'],
-])('a search that fails with %s is an error of the request, and its handler does not run', async (_, reason) => {
-  const next = vi.fn()
-  const theirs = foreign(Promise.reject(reason))
-  sessions.express(() => theirs as never)({}, {}, next)
-  await expect.poll(() => next.mock.calls).toEqual([[expect.any(Error)]])
-  expect(next.mock.calls[0]?.[0].cause).toBe(reason)
+  it.each(cases)(
+    'as %s, with %s, is an error of the request, and its handler does not run',
+    async (_, reason, find) => {
+      for (const name of ['express', 'fastify'] as const) {
+        const next = vi.fn()
+        sessions[name](find)({}, {}, next)
+        await expect.poll(() => next.mock.calls).toEqual([[expect.any(Error)]])
+        expect(next.mock.calls[0]?.[0].cause).toBe(reason)
+      }
+    },
+  )
+
+  it('keeps a reason that is an object, such as an error of another realm', async () => {
+    const reason = { status: 401 }
+    const next = vi.fn()
+    sessions.express(() => Promise.reject(reason))({}, {}, next)
+    await expect.poll(() => next.mock.calls).toEqual([[reason]])
+  })
+
+  it('may also succeed, as a thenable', async () => {
+    const found = { user: 'alice', conversation: '42' }
+    // biome-ignore lint/suspicious/noThenProperty: as above
+    const late = { then: (resolve: (value: typeof found) => void) => resolve(found) }
+    const keys: unknown[] = []
+    sessions.express(() => late as PromiseLike<typeof found>)({}, {}, () => keys.push(currentSession()?.key))
+    await expect.poll(() => keys).toEqual([keyOf('alice', '42')])
+  })
 })
 
 describe('a response', () => {

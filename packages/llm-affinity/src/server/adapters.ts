@@ -182,10 +182,10 @@ export function serverSessions(options: ServerSessionsOptions): ServerSessions {
 
 // A conversation that could not be found is the request's error, as one of any other middleware.
 function passFailure(started: unknown, next: (error?: unknown) => void): void {
-  // Bluebird's promises are none of Node's. Without a reason, or with Express's word 'route', the handler would run.
-  if (typeof Object(started).then !== 'function') return
-  Promise.resolve(started).catch((reason: unknown) => {
-    next(reason instanceof Error ? reason : new Error('No conversation was found', { cause: reason }))
+  if (!(started instanceof Promise)) return
+  started.catch((reason: unknown) => {
+    // Without a reason, or with Express's words 'route' and 'router', the handler would run.
+    next(reason === Object(reason) ? reason : new Error('No conversation was found', { cause: reason }))
   })
 }
 

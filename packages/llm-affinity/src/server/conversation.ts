@@ -36,7 +36,7 @@ export type Found = Conversation | Session | null | undefined
 export type ConversationOf<Request, Rest extends readonly unknown[] = []> = (
   request: Request,
   ...rest: Rest
-) => Found | Promise<Found>
+) => Found | PromiseLike<Found>
 
 /** Returns the session of a conversation. Undefined, with one warning, for a user or conversation that is not a string. */
 export type SessionOf = (conversation: Found) => Session | undefined
@@ -75,14 +75,15 @@ export function checkConversationOf(value: unknown, helper: string): void {
 /** Calls `then` with the session of a request: at once, unless the application needs time to find it. */
 export function withSessionOf<Result>(
   sessionOf: SessionOf,
-  find: () => Found | Promise<Found>,
+  find: () => Found | PromiseLike<Found>,
   then: (session: Session | undefined) => Result | Promise<Result>,
 ): Result | Promise<Result> {
   const found = find()
-  return isPromise(found) ? found.then((late) => then(sessionOf(late))) : then(sessionOf(found))
+  // A thenable of another library may return nothing from its `then`.
+  return isThenable(found) ? Promise.resolve(found).then((late) => then(sessionOf(late))) : then(sessionOf(found))
 }
 
-function isPromise(value: unknown): value is Promise<Found> {
+function isThenable(value: unknown): value is PromiseLike<Found> {
   return typeof Object(value).then === 'function'
 }
 
