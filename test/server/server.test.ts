@@ -280,14 +280,46 @@ describe('a response', () => {
     expect(sources).toEqual([keyOf('alice', '42')])
   })
 
-  it('fails as its body fails', async () => {
+  it.each([undefined, 'bytes'] as const)('fails as its body fails: a stream of type %s', async (type) => {
     const failure = new Error('broken')
-    const body = new ReadableStream({
-      pull: () => {
-        throw failure
-      },
-    })
+    const pull = (): void => {
+      throw failure
+    }
+    const body = new ReadableStream({ type: type as undefined, pull })
     await expect((await within(() => new Response(body))).text()).rejects.toBe(failure)
+  })
+
+  it('can be read into a buffer of the reader, in the session, if its body can', async () => {
+    const seen: unknown[] = []
+    let left = 3
+    const bytes = (): ReadableStream =>
+      new ReadableStream({
+        type: 'bytes',
+        pull: (controller) => {
+          seen.push(currentSession()?.key)
+          if (left-- > 0) controller.enqueue(Uint8Array.from([7, 8]))
+          else controller.close()
+        },
+      })
+    for (const [body, text] of [
+      ['hello', [104, 101, 108, 108, 111]],
+      [bytes(), [7, 8, 7, 8, 7, 8]],
+    ] as const) {
+      const reader = (await within(() => new Response(body))).body?.getReader({ mode: 'byob' })
+      const read: number[] = []
+      for (;;) {
+        const result = await reader?.read(new Uint8Array(1))
+        if (result === undefined || result.done) break
+        read.push(...result.value)
+      }
+      expect(read).toEqual(text)
+    }
+    expect(new Set(seen)).toEqual(new Set([keyOf('alice', '42')]))
+    const plain = await within(() => new Response(new ReadableStream({ pull: (to) => to.enqueue(new Uint8Array(1)) })))
+    expect(() => plain.body?.getReader({ mode: 'byob' })).toThrow(TypeError)
+    const reader = plain.body?.getReader()
+    expect(await reader?.read()).toEqual({ done: false, value: new Uint8Array(1) })
+    await reader?.cancel()
   })
 })
 

@@ -92,21 +92,42 @@ function isObservable(value: unknown): value is Observable {
 }
 
 /** A web stream with the data of another one, which is produced in the session's scope, wherever this one is read. */
-function webStreamIn<T>(session: Session, stream: ReadableStream<T>): ReadableStream<T> {
+function webStreamIn(session: Session, stream: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+  const isBytes = isByteStream(stream)
   const reader = stream.getReader()
-  return new ReadableStream<T>(
-    {
-      pull: (controller) =>
-        session.run(async () => {
-          const { done, value } = await reader.read()
-          if (done) controller.close()
-          else controller.enqueue(value)
-        }),
-      cancel: (reason) => session.run(() => reader.cancel(reason)),
-    },
+  const cancel = (reason: unknown): Promise<void> => session.run(() => reader.cancel(reason))
+  if (!isBytes) {
+    const pull = (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> =>
+      session.run(async () => {
+        const { done, value } = await reader.read()
+        if (done) controller.close()
+        else controller.enqueue(value)
+      })
     // Nothing is read before the server asks for it.
-    { highWaterMark: 0 },
-  )
+    return new ReadableStream({ pull, cancel }, { highWaterMark: 0 })
+  }
+  const pull = (controller: ReadableByteStreamController): Promise<void> =>
+    session.run(async () => {
+      const { done, value } = await reader.read()
+      if (!done) controller.enqueue(value as Uint8Array<ArrayBuffer>)
+      else {
+        controller.close()
+        // A reader that brings its own buffer waits for that too.
+        controller.byobRequest?.respond(0)
+      }
+    })
+  return new ReadableStream({ type: 'bytes', pull, cancel })
+}
+
+/** Whether a reader can bring its own buffer. */
+function isByteStream(stream: ReadableStream): boolean {
+  try {
+    const reader = stream.getReader({ mode: 'byob' })
+    reader.releaseLock()
+    return reader instanceof ReadableStreamBYOBReader
+  } catch {
+    return false
+  }
 }
 
 // Such a body is in memory already.
