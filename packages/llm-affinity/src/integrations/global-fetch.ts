@@ -1,6 +1,7 @@
 import { type AffinityOptions, checkAffinityOptions, type Policy, policyOf } from '../stamping/options.js'
 import type { Origins } from '../stamping/origins.js'
 import { expected, kind } from '../util/errors.js'
+import { sharedMap } from '../util/shared.js'
 import { copyOwnProperties, stampingFetch } from './fetch.js'
 import type { Fetch } from './platform-fetch.js'
 
@@ -58,13 +59,9 @@ interface Patch {
   undone: boolean
 }
 
-// Shared by all copies of this package: otherwise one copy would treat the patches of another as those of another library.
-const SLOT = Symbol.for('llm-affinity.patches.v1')
-
+// Otherwise one copy of this package would treat the patches of another as those of another library.
 function patches(): WeakMap<Fetch, Patch> {
-  const shared: { [SLOT]?: WeakMap<Fetch, Patch> } & typeof globalThis = globalThis
-  if (shared[SLOT] === undefined) Object.defineProperty(shared, SLOT, { value: new WeakMap() })
-  return shared[SLOT] ?? new WeakMap()
+  return sharedMap('patches.v1')
 }
 
 /** The given fetch, or the first one below it that is not an undone patch. */

@@ -1,5 +1,6 @@
 import { type AffinityOptions, checkAffinityOptions, policyOf } from '../stamping/options.js'
 import { expected, isObject, kind } from '../util/errors.js'
+import { sharedMap } from '../util/shared.js'
 import { stampingFetch } from './fetch.js'
 import type { Fetch } from './platform-fetch.js'
 
@@ -18,7 +19,10 @@ interface Wrapping {
   readonly options: AffinityOptions
 }
 
-const wrappings = new WeakMap<Fetch, Wrapping>()
+// Also where another copy of this package has made it, as an application has that loads both builds.
+function wrappings(): WeakMap<Fetch, Wrapping> {
+  return sharedMap('wrappings.v1')
+}
 
 // Options that are objects, which `withOptions` would share with the copy.
 const SHARED = ['defaultHeaders', 'defaultQuery', 'fetchOptions']
@@ -53,7 +57,7 @@ const VERSIONS = 'OpenAI 4, Anthropic 0.20, Groq 0.3, Together 0.6 or later'
  */
 export function withAffinity<Client extends object>(client: Client, options: AffinityOptions = {}): Client {
   if (!isCopyable(client)) throw notCopyable(client)
-  const before = wrappings.get(client.fetch)
+  const before = wrappings().get(client.fetch)
   const send = before?.send ?? client.fetch
   const all = { ...before?.options, ...checkAffinityOptions(options) }
   let owner: Copyable = client
@@ -61,7 +65,7 @@ export function withAffinity<Client extends object>(client: Client, options: Aff
     policyOf(all, () => owner.baseURL),
     send,
   )
-  wrappings.set(stamped, { send, options: all })
+  wrappings().set(stamped, { send, options: all })
   const copy = copied(client, stamped)
   owner = copy
   return copy

@@ -2,13 +2,16 @@
 // bring the scope of the session along, for one request and one response.
 
 import type { Session } from '../session/session.js'
+import { sharedMap } from '../util/shared.js'
 
 /** What is used of a Node event emitter. */
 interface Emitter {
   emit(this: unknown, ...args: never[]): unknown
 }
 
-const scopes = new WeakMap<object, Session>()
+function scopes(): WeakMap<object, Session> {
+  return sharedMap('server-scopes.v1')
+}
 
 /**
  * Runs the listeners of a request or a response in the session's scope: `end`, `drain`, `finish`, `close` and all others. A
@@ -16,13 +19,13 @@ const scopes = new WeakMap<object, Session>()
  */
 export function bindEvents(session: Session, emitter: unknown): void {
   if (!isEmitter(emitter)) return
-  const isBound = scopes.has(emitter)
+  const isBound = scopes().has(emitter)
   // Where helpers are nested, the session of the inner one counts.
-  scopes.set(emitter, session)
+  scopes().set(emitter, session)
   if (isBound) return
   const { emit } = emitter
   emitter.emit = function (this: unknown, ...args: never[]): unknown {
-    const current = scopes.get(emitter) ?? session
+    const current = scopes().get(emitter) ?? session
     const [name, source]: readonly unknown[] = args
     if (name === 'pipe') bindReadable(current, source)
     return current.run(() => Reflect.apply(emit, this, args))
