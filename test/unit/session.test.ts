@@ -267,10 +267,36 @@ describe('a scope', () => {
       expect(await runWithSession('conversation-42', make)).toBe('sent by conversation-42')
     })
 
-    it('is the first one, where several return the same request', async () => {
+    it('is the last one, where several return the same request, and the innermost one, where they are nested', async () => {
       const shared = make()
       runWithSession('first-session', () => shared)
-      expect(await runWithSession('second-session', () => shared)).toBe('sent by first-session')
+      expect(await runWithSession('second-session', () => shared)).toBe('sent by second-session')
+      const nested = () => runWithSession('third-session', () => runWithSession('inner-session', () => shared))
+      expect(await nested()).toBe('sent by inner-session')
+      expect(await nested()).toBe('sent by inner-session')
+      runWithSession('third-session', () => shared)
+      expect(await runWithoutSession(() => shared)).toBe('sent by nobody')
+    })
+
+    it('is that of a derived request itself, and leaves the one that it was made of alone', async () => {
+      class Plain {
+        // biome-ignore lint/suspicious/noThenProperty: this is what the tests are about
+        then(resolve: (sender: string | undefined) => void): void {
+          resolve(currentSession()?.id)
+        }
+      }
+      const base = runWithSession('first-session', () => new Plain())
+      const derived = runWithSession('second-session', () => Object.create(base))
+      expect(await derived).toBe('second-session')
+      expect(await base).toBe('first-session')
+    })
+
+    it('is also that of a request that can be called', async () => {
+      const who = (resolve: (sender: string | undefined) => void): void => resolve(currentSession()?.id)
+      const request = Object.defineProperty(() => 'called', 'then', { value: who, configurable: true })
+      const side = runWithSession('conversation-42', () => runWithoutSession(() => request))
+      expect(side()).toBe('called')
+      expect(await runWithSession('reader-session', async () => await side)).toBeUndefined()
     })
 
     it('is the next one, once the request was awaited, and none for a side call', async () => {

@@ -65,41 +65,48 @@ export function enter<T>(value: unknown, fn: () => T): T {
   return shared.run(value, fn)
 }
 
-/** The `then` of a thenable before it was bound, and whether the bound one was called. */
+/** The `then` of a thenable before it was bound, and the number of the run that bound it. */
 interface Bound {
   readonly original: unknown
-  isUsed: boolean
+  readonly by: number
 }
 
 const bound = new WeakMap<object, Bound>()
+let runs = 0
 
 /**
  * The same as `enter`, for what an application runs. If `fn` returns a thenable that is no promise, such as a request of
- * superagent, which is only sent when it is awaited, it is awaited in the scope too: its `then` is bound. The innermost scope
- * that returns it counts; once it was awaited, another scope that returns it.
+ * superagent, which is only sent when it is awaited, it is awaited in the scope too: its `then` is bound. The last scope that
+ * returns it counts, and of nested ones the innermost.
+ *
+ * What cannot be bound is returned as it is, and awaited in the scope of whoever awaits it: a frozen object, a Proxy that
+ * allows no change, and a promise of a class that only starts its work in `then`. Two scopes that return one thenable before
+ * either has awaited it share the scope of the second.
  */
 export function run<T>(value: unknown, fn: () => T): T {
+  const by = ++runs
   const result = enter(value, fn)
-  if (typeof result !== 'object' || result === null || result instanceof Promise) return result
-  try {
-    bindThen(value, result)
-  } catch {
-    // A Proxy may throw for what it does not know.
+  if (result === Object(result) && !(result instanceof Promise)) {
+    try {
+      bindThen(value, result as object, by)
+    } catch {
+      // A Proxy may throw for what it does not know.
+    }
   }
   return result
 }
 
-function bindThen(value: unknown, thenable: object): void {
+function bindThen(value: unknown, thenable: object, by: number): void {
   const found: unknown = Reflect.get(thenable, 'then')
   if (typeof found !== 'function') return
   const before = bound.get(found)
-  if (before?.isUsed === false) return
-  const state: Bound = { original: before?.original ?? found, isUsed: false }
+  // An inner run, which started later, has returned it.
+  if (before !== undefined && before.by > by) return
+  const original: unknown = before?.original ?? found
   function inScope(this: unknown, ...args: unknown[]): unknown {
-    state.isUsed = true
-    return enter(value, () => Reflect.apply(state.original as () => unknown, this, args))
+    return enter(value, () => Reflect.apply(original as () => unknown, this, args))
   }
-  bound.set(inScope, state)
+  bound.set(inScope, { original, by })
   Reflect.defineProperty(thenable, 'then', { value: inScope, configurable: true, writable: true })
 }
 
