@@ -122,6 +122,22 @@ describe('what a session has learned', () => {
   })
 })
 
+it('what an answer to a call from before a move hands out is not learned', async () => {
+  const { learned, call } = clientOf()
+  const session = new Session('conversation-42')
+  const first = session.run(() => call())
+  session.repin()
+  const second = session.run(() => call())
+  await Promise.all([first, second])
+  await session.run(() => call())
+  expect(tokens().slice(0, 2)).toEqual([undefined, undefined])
+  const [, , third] = received
+  expect(third?.['x-session-id']).toBe(session.key)
+  const of = received.findIndex((headers) => headers['x-session-id'] === session.key) + 1
+  expect(third?.['x-token']).toBe(`token-${of}`)
+  expect(learned.get(session)?.moves).toBe(1)
+})
+
 describe('a value is dropped', () => {
   it.each([401, 403, 502, 503, 504])('after a %i', async (status) => {
     const { call } = clientOf()

@@ -7,6 +7,7 @@ import Keyv from 'keyv'
 import { affinityFetch, runWithSession, Session } from 'llm-affinity'
 import { LearnedState, type StateStore } from 'llm-affinity/learned'
 import { afterAll, beforeEach, describe, expect, it } from 'vitest'
+import { Conversation } from '../../packages/llm-affinity/src/learned/conversation.ts'
 import { listen } from '../../packages/testkit/src/servers/listen.ts'
 import { redis, startRedis } from '../support/redis.ts'
 
@@ -83,6 +84,36 @@ describe('a shared store', () => {
     await session.run(async () => (await send(origin)).text())
     await two.call()
     expect(tokens).toEqual([undefined, 'token-1', 'token-1', undefined, 'token-2'])
+  })
+
+  it('has the last of several changes, also where it is slow', async () => {
+    const store = new Map<string, string>()
+    const set = async (key: string, value: string): Promise<void> => {
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      store.set(key, value)
+    }
+    const get = (key: string): string | undefined => store.get(key)
+    const one = processOf({ get, set, delete: (key) => store.delete(key) })
+    const session = new Session('conversation-42')
+    const send = affinityFetch({ use: one.learned })
+    const call = (): Promise<string> => session.run(async () => (await send(origin)).text())
+    await call()
+    session.repin()
+    await call()
+    session.repin()
+    await call()
+    await expect.poll(() => JSON.parse([...store.values()][0] ?? '{}').moves).toBe(2)
+    expect([...store.values()][0]).toContain('token-3')
+  })
+
+  it('does not bring back what was handed out earlier', () => {
+    const of = new Conversation()
+    const state = (value: string, at: number) => ({ moves: 0, epoch: 0, places: { a: { 'x-token': { value, at } } } })
+    of.merge(state('later', 2))
+    expect(of.merge(state('earlier', 1))).toBe(true)
+    expect(of.toJSON().places).toEqual(state('later', 2).places)
+    expect(of.merge(state('latest', 3))).toBe(false)
+    expect(of.toJSON().places).toEqual(state('latest', 3).places)
   })
 
   it('has no id, key or tenant in its own keys', async () => {

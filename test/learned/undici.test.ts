@@ -56,8 +56,11 @@ const agent = (u: Undici): undici8.Agent => new u.Agent({ connect: { lookup } })
 const redirect = (u: Undici): undici8.Dispatcher.DispatcherComposeInterceptor =>
   u.interceptors.redirect({ maxRedirections: 5 })
 // As a user would write one, for another region.
-const elsewhere: undici8.Dispatcher.DispatcherComposeInterceptor = (dispatch) => (options, handler) =>
-  dispatch({ ...options, origin: at('foreign.test') }, handler)
+const elsewhere =
+  (host: string): undici8.Dispatcher.DispatcherComposeInterceptor =>
+  (dispatch) =>
+  (options, handler) =>
+    dispatch({ ...options, origin: at(host) }, handler)
 
 const POSITIONS: Record<string, Compose> = {
   'below redirect': (u, ours) => agent(u).compose(ours, redirect(u)),
@@ -101,26 +104,31 @@ describe.each([
     },
   )
 
-  it('gives nothing where another interceptor sends the request elsewhere, and learns nothing from there', async () => {
-    const use = new LearnedState({ headers: ['x-session-token'], cookies: ['lb'] })
-    let isElsewhere = false
-    const sometimes: typeof elsewhere = (dispatch) => (options, handler) =>
-      (isElsewhere ? elsewhere(dispatch) : dispatch)(options, handler)
-    const ours = affinityInterceptor({ origins: at('gateway.test'), use })
-    const dispatcher = agent(u).compose(sometimes, ours)
-    await runWithSession('conversation-42', async () => {
-      for (const is of [false, true, false]) {
-        isElsewhere = is
-        const to = `${at('gateway.test')}/v1/x`
-        await (await u.request(to, { dispatcher: dispatcher as never, method: 'POST', body: '{}' })).body.text()
-      }
-    })
-    await dispatcher.close()
-    const given = seen.map(({ token, cookie, key }) => [token, cookie, key])
-    expect(given).toEqual([
-      [undefined, undefined, 'conversation-42'],
-      [undefined, undefined, undefined],
-      ['token-of-gateway.test', 'lb=cookie-of-gateway.test', 'conversation-42'],
-    ])
-  })
+  it.each(['foreign.test', 'second.test'])(
+    'gives nothing to %s where another interceptor sends the request there, and learns nothing from it',
+    async (host) => {
+      const use = new LearnedState({ headers: ['x-session-token'], cookies: ['lb'] })
+      let isElsewhere = false
+      const sometimes: ReturnType<typeof elsewhere> = (dispatch) => (options, handler) =>
+        (isElsewhere ? elsewhere(host)(dispatch) : dispatch)(options, handler)
+      const ours = affinityInterceptor({ origins: [at('gateway.test'), at('second.test')], use })
+      const dispatcher = agent(u).compose(sometimes, ours)
+      await runWithSession('conversation-42', async () => {
+        for (const is of [true, false, true, false]) {
+          isElsewhere = is
+          const to = `${at('gateway.test')}/v1/x`
+          await (await u.request(to, { dispatcher: dispatcher as never, method: 'POST', body: '{}' })).body.text()
+        }
+      })
+      await dispatcher.close()
+      // A key may go to any origin that is named.
+      const key = host === 'second.test' ? 'conversation-42' : undefined
+      expect(seen.map(({ token, cookie, key: sent }) => [token, cookie, sent])).toEqual([
+        [undefined, undefined, key],
+        [undefined, undefined, 'conversation-42'],
+        [undefined, undefined, key],
+        ['token-of-gateway.test', 'lb=cookie-of-gateway.test', 'conversation-42'],
+      ])
+    },
+  )
 })
