@@ -15,6 +15,7 @@ const ID = 'conversation 42'
 const program = `
   import { affinityFetch, runWithSession, Session } from 'llm-affinity'
   import * as gateways from 'llm-affinity/gateways'
+  import * as learned from 'llm-affinity/learned'
   import * as undici from 'llm-affinity/undici'
   import * as usage from 'llm-affinity/usage'
   const { send, url, print } = globalThis.kept
@@ -22,7 +23,7 @@ const program = `
   // A user-defined gateway, and a warning.
   const gateway = { name: 'mine', headers: ['x-session-id', 'x-litellm-session-id'] }
   new Session('')
-  await affinityFetch({ session, fetch: send, gateway })(url)
+  await affinityFetch({ session, fetch: send, gateway, use: new learned.LearnedState({ headers: ['x-token'] }) })(url)
   let scope
   try {
     await runWithSession(session, async () => {
@@ -39,7 +40,7 @@ const program = `
   } catch (error) {
     random = error.message
   }
-  print(JSON.stringify({ entries: [gateways, undici, usage].map((entry) => Object.keys(entry).length > 0), scope, random }))
+  print(JSON.stringify({ entries: [gateways, learned, undici, usage].map((entry) => Object.keys(entry).length > 0), scope, random }))
 `
 
 const server = await recorder()
@@ -87,7 +88,7 @@ describe('a bundle under no condition, on a runtime', () => {
     ['whose global object is frozen', 'Object.freeze(globalThis)'],
   ])('%s has a scope, hashed keys and random ones', async (_, before) => {
     const { result } = await run(before)
-    expect(result).toEqual({ entries: [true, true, true], scope: 'works', random: 32 })
+    expect(result).toEqual({ entries: [true, true, true, true], scope: 'works', random: 32 })
     expect(keysAt(server)).toEqual([KEY, KEY])
   })
 
@@ -97,7 +98,7 @@ describe('a bundle under no condition, on a runtime', () => {
     ['without process.getBuiltinModule', lacking('process.getBuiltinModule')],
   ])('%s stamps for a bound session, and a scope is a TypeError', async (_, before) => {
     const { result } = await run(before)
-    expect(result).toEqual({ entries: [true, true, true], scope: NO_CONTEXT, random: 32 })
+    expect(result).toEqual({ entries: [true, true, true, true], scope: NO_CONTEXT, random: 32 })
     expect(keysAt(server)).toEqual([KEY])
   })
 
