@@ -138,6 +138,49 @@ it('what an answer to a call from before a move hands out is not learned', async
   expect(learned.get(session)?.moves).toBe(1)
 })
 
+describe('calls that wait for the first answer of their session', () => {
+  const never = 2 ** 31 - 1
+  const options = { headers: ['x-token'], firstTurnMs: never }
+
+  it.each<[string, Answer]>([
+    ['an error', { status: 500, headers: {} }],
+    ['an answer that hands out nothing', { headers: {} }],
+    ['a redirect to the same origin', { status: 307, headers: { location: '/elsewhere' } }],
+  ])('go on after %s', async (_, first) => {
+    const { call } = clientOf(options)
+    answers = [first]
+    await new Session().run(() => Promise.all([call(), call(), call()]))
+    expect(received.length).toBe(first.status === 307 ? 4 : 3)
+  })
+
+  it('go on when it is aborted, and when they are aborted themselves', async () => {
+    const hung = createServer(() => {})
+    const { origin: at, close: end } = await listen(hung, 0)
+    try {
+      const send = affinityFetch({ use: new LearnedState(options) })
+      const aborts = Array.from({ length: 3 }, () => new AbortController())
+      const calls = new Session().run(() =>
+        aborts.map(({ signal }) => send(at, { signal }).catch(({ name }: Error) => name)),
+      )
+      // The second one while it waits for the first.
+      aborts[1]?.abort()
+      expect(await calls[1]).toBe('AbortError')
+      aborts[0]?.abort()
+      expect(await calls[0]).toBe('AbortError')
+      aborts[2]?.abort()
+      expect(await calls[2]).toBe('AbortError')
+    } finally {
+      await end()
+    }
+  })
+
+  it('do not wait with `firstTurnMs` of 0', async () => {
+    const { call } = clientOf({ headers: ['x-token'], firstTurnMs: 0 })
+    await new Session().run(() => Promise.all([call(), call()]))
+    expect(tokens()).toEqual([undefined, undefined])
+  })
+})
+
 describe('a value is dropped', () => {
   it.each([401, 403, 502, 503, 504])('after a %i', async (status) => {
     const { call } = clientOf()

@@ -72,6 +72,7 @@ class KeyedRequest implements ExtensionRequest {
   removeFrom(): void {}
   answered(): void {}
   failed(): void {}
+  ended(): void {}
 }
 
 function isValid(key: unknown): boolean {

@@ -97,6 +97,7 @@ class AskingRequest implements ExtensionRequest {
   writeHeaders(): void {}
   removeFrom(): void {}
   failed(): void {}
+  ended(): void {}
 
   answered(status: number, _: unknown, response?: Response): void {
     if (response === undefined) return

@@ -176,6 +176,8 @@ async function followed(send: Fetch, call: Call, answer: Response): Promise<Answ
     init: isRequest(input) ? { ...inherited(input), ...given } : given,
     ...(spare && { body: () => spare.arrayBuffer() }),
   }
+  // Each hop has parts of its own.
+  for (const part of call.parts) part.ended()
   let last: Stamp | undefined
   const response = await followRedirects(send, first, answer, (to, init) => {
     last = undefined

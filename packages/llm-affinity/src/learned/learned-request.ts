@@ -112,9 +112,14 @@ export class LearnedRequest implements ExtensionRequest {
     else watchBody(response, (isFailed) => this.#judge(isFailed), this.#stall)
   }
 
-  failed(error: unknown): void {
+  // Also where a redirect was followed: its last request is another one.
+  ended(): void {
     this.#timer?.stop()
     this.#settle?.()
+  }
+
+  failed(error: unknown): void {
+    this.ended()
     if (this.#isElsewhere || isAbort(error) || this.#signal?.aborted) return
     this.#judge(true)
   }

@@ -135,10 +135,10 @@ export class LearnedState implements Extension {
 
   /** The function that lets other calls go, if this call is the first one at a place that hands something out. */
   #firstOf(place: Place, rules: Rules): (() => void) | undefined {
-    if (!isFirst(place, rules)) return undefined
+    if (!this.#isFirst(place, rules)) return undefined
     const claimed = this.#claims.get(place)
     this.#claims.delete(place)
-    return claimed ?? (place.first === undefined ? begin(place) : undefined)
+    return claimed ?? (place.first === undefined ? begin(place, this.#settings.firstTurnMs) : undefined)
   }
 
   async #wait(
@@ -155,15 +155,20 @@ export class LearnedState implements Extension {
     }
     const place = this.#place(of, target, body)
     if (place.first !== undefined) return within(place.first, this.#settings.firstTurnMs, signal)
-    if (!isStale || !isFirst(place, this.#rulesFor(target))) return
+    if (!isStale || !this.#isFirst(place, this.#rulesFor(target))) return
     // Several calls may have waited for the store: this one goes first. If it is not stamped after all, the others go too.
-    const settle = begin(place)
+    const settle = begin(place, this.#settings.firstTurnMs)
     this.#claims.set(place, settle)
     setTimeout(() => {
       if (this.#claims.get(place) !== settle) return
       this.#claims.delete(place)
       settle()
     }, 0)
+  }
+
+  /** Whether other calls wait for the first answer at a place. */
+  #isFirst({ isAnswered, handed }: Place, { headers, cookies }: Rules): boolean {
+    return this.#settings.firstTurnMs > 0 && !isAnswered && handed.size === 0 && headers.length + cookies.length > 0
   }
 
   #rulesFor({ gateway }: Target): Rules {
@@ -186,18 +191,19 @@ export class LearnedState implements Extension {
 
 const FAULT = 'a fault of its own kept learned state from a call'
 
-function isFirst({ isAnswered, handed }: Place, { headers, cookies }: Rules): boolean {
-  return !isAnswered && handed.size === 0 && headers.length + cookies.length > 0
-}
-
-function begin(place: Place): () => void {
+/** Makes other calls wait until the function that is returned is called, or for at most this long. */
+function begin(place: Place, ms: number): () => void {
   let settle = (): void => {}
-  place.first = new Promise<void>((resolve) => {
+  const first = new Promise<void>((resolve) => {
+    const timer = setTimeout(() => settle(), ms)
+    unref(timer)
     settle = () => {
-      place.first = undefined
+      clearTimeout(timer)
+      if (place.first === first) place.first = undefined
       resolve()
     }
   })
+  place.first = first
   return settle
 }
 

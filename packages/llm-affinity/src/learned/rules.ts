@@ -42,7 +42,7 @@ export const ISSUERS: Readonly<Record<Issuer, Rules>> = {
   // The name in its manual; operators may choose another.
   apache: cookies('ROUTEID'),
   // The second is its twin for other sites, the third has the lifetime of the application's cookie.
-  'aws-alb': cookies('AWSALB', 'AWSALBCORS', 'AWSALBAPP-0', 'AWSALBAPP-1', 'AWSALBTG', 'AWSALBTGCORS'),
+  'aws-alb': cookies('AWSALB', 'AWSALBCORS', 'AWSALBAPP', 'AWSALBAPP-0', 'AWSALBAPP-1', 'AWSALBTG', 'AWSALBTGCORS'),
   'azure-arr': cookies('ARRAffinity', 'ARRAffinitySameSite'),
   caddy: cookies('lb'),
   cloudflare: cookies('__cflb'),

@@ -9,7 +9,7 @@ export interface GuardedCall {
   readonly key: string
   readonly parent: readonly [name: string, key: string] | undefined
   /** The parts of extensions in it. What they add is for the call's own origin alone. */
-  readonly parts: readonly { removeFrom(headers: unknown[]): void }[]
+  readonly parts: readonly { removeFrom(headers: unknown[]): void; ended(): void }[]
   /** The origin that the call was made to. */
   readonly origin: string
   /** Whether a request of this call may carry the key to this origin. */

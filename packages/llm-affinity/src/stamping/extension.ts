@@ -65,4 +65,6 @@ export interface ExtensionRequest {
   answered(status: number, headers: unknown, response?: Response): void
   /** Called if there was no answer, or it broke off. */
   failed(error: unknown): void
+  /** Called when the call has its answer, or will have none; maybe more than once, and before `answered` and `failed`. */
+  ended(): void
 }

@@ -50,6 +50,7 @@ export function trackCall(call: GuardedCall, outer: unknown): void {
 /** Marks a call as over. */
 export function releaseCall(call: GuardedCall): void {
   call.isOver = true
+  for (const part of call.parts) part.ended()
   stopTracking(call)
 }
 
