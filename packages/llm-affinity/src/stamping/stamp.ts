@@ -27,10 +27,11 @@ export function stampFor(
 ): Stamp | undefined {
   const { keyPattern, parent, requiresKey } = target.gateway
   const session = isDetachedScope(scope) ? (requiresKey === true ? scope.lane : undefined) : scope
-  if (!session?.key) return undefined
-  // Before the key is read, since an extension may re-pin the session.
+  const known = session?.key
+  if (session === undefined || !known) return undefined
   const parts = extensions.length === 0 ? NONE : extensions.flatMap((each) => each.request(session, target, body) ?? [])
-  const key = keyIn(session.key, keyPattern)
+  // Read once more only where an extension may have re-pinned the session.
+  const key = keyIn(extensions.length === 0 ? known : session.key, keyPattern)
   // Not for a side call: the parent of its lane is the session that it must not be pinned to.
   const parentKey = parent === undefined || session !== scope ? '' : keyIn(session.parent?.key ?? '', keyPattern)
   // A fork that shares its parent's cache has its parent's key.
