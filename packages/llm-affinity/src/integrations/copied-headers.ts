@@ -3,21 +3,38 @@
 
 type Method = (this: unknown, ...args: never[]) => unknown
 
-/** Hides headers of a request of node:http that was sent. Those that were replaced since are shown. */
-export function hideHeaders(request: object, written: ReadonlyMap<string, string>): void {
+/** A header that was written: its value, and the caller's, if there was one. */
+export interface Written {
+  readonly value: string
+  readonly before: unknown
+}
+
+/** Hides headers of a request of node:http that was sent, and shows what the caller had set in their place. */
+export function hideHeaders(request: object, written: ReadonlyMap<string, Written>): void {
   const own = method(request, 'getHeader')
-  const isHidden = (name: unknown): boolean => {
-    const value = written.get(String(name).toLowerCase())
-    return value !== undefined && own.call(request, name as never) === value
+  const ours = (name: unknown): Written | undefined => {
+    const found = written.get(String(name).toLowerCase())
+    return found !== undefined && own.call(request, name as never) === found.value ? found : undefined
   }
-  replace(request, 'getHeader', (get) => (name: unknown) => (isHidden(name) ? undefined : get(name)))
+  const isHidden = (name: unknown): boolean => {
+    const found = ours(name)
+    return found !== undefined && found.before === undefined
+  }
+  replace(request, 'getHeader', (get) => (name: unknown) => {
+    const found = ours(name)
+    return found === undefined ? get(name) : found.before
+  })
   replace(request, 'hasHeader', (has) => (name: unknown) => !isHidden(name) && has(name))
   for (const list of ['getHeaderNames', 'getRawHeaderNames']) {
     replace(request, list, (get) => () => [get()].flat().filter((name) => !isHidden(name)))
   }
   replace(request, 'getHeaders', (get) => () => {
     const all: object = Object(get())
-    for (const name of Object.keys(all)) if (isHidden(name)) Reflect.deleteProperty(all, name)
+    for (const name of Object.keys(all)) {
+      const found = ours(name)
+      if (found?.before !== undefined) Reflect.set(all, name, found.before)
+      else if (found !== undefined) Reflect.deleteProperty(all, name)
+    }
     return all
   })
 }

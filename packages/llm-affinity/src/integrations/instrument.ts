@@ -11,7 +11,7 @@ import { type Stamp, stampFor } from '../stamping/stamp.js'
 import { builtin } from '../util/builtin.js'
 import { originOf, parseUrl } from '../util/url.js'
 import { warnOnce } from '../util/warn.js'
-import { hideHeaders } from './copied-headers.js'
+import { hideHeaders, type Written } from './copied-headers.js'
 import type { HttpRequest, UndiciRequest } from './created-requests.js'
 import { patchGlobalFetch } from './global-fetch.js'
 
@@ -117,10 +117,10 @@ export function instrument(options: AffinityOptions & { readonly origins: Origin
     const has = (names: readonly string[]): boolean => names.some((name) => request.hasHeader(name))
     const call = callFor(`${origin}${request.path}`, has)
     if (call === undefined) return
-    const written = new Map<string, string>()
+    const written = new Map<string, Written>()
     const set = (name: string, value: string): void => {
+      written.set(name, { value, before: written.get(name)?.before ?? request.getHeader(name) })
       request.setHeader(name, value)
-      written.set(name, value)
     }
     write(call, has, set)
     for (const part of call.stamp.parts) part.writeHeaders((name) => request.getHeader(name), set)
@@ -165,7 +165,7 @@ interface Call {
 }
 
 interface HttpCall extends Call {
-  readonly written: ReadonlyMap<string, string>
+  readonly written: ReadonlyMap<string, Written>
 }
 
 interface ConnectParams {
