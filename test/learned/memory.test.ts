@@ -72,6 +72,17 @@ describe('what a session has learned', () => {
     expect(tokens()).toEqual([undefined, 'token-1', 'token-2', 'token-1'])
   })
 
+  it('leaves a fork that shares the cache its key, also where the parent was moved', async () => {
+    const { call } = clientOf()
+    const session = new Session('conversation-42')
+    session.repin()
+    await session.run(() => call())
+    const fork = session.fork({ shareCache: true })
+    await fork.run(() => call())
+    expect(fork.key).toBe(session.key)
+    expect(tokens()).toEqual([undefined, 'token-1'])
+  })
+
   it('goes through toJSON and from, into another process and back, and does not grow', async () => {
     const one = clientOf()
     const session = new Session('conversation-42')
@@ -172,6 +183,33 @@ describe('calls that wait for the first answer of their session', () => {
     } finally {
       await end()
     }
+  })
+
+  it('are not held up by a call that was not stamped, nor by themselves where integrations are nested', async () => {
+    const learned = new LearnedState(options)
+    const inner = affinityFetch({ use: learned })
+    const send = affinityFetch({ use: learned, fetch: inner })
+    const session = new Session()
+    await session.run(async () => {
+      // The caller's own key: nothing is written, so there is no first answer to wait for.
+      await (await send(origin, { headers: { 'x-session-id': 'mine' } })).text()
+      await (await send(origin)).text()
+      await (await send(origin)).text()
+    })
+    expect(tokens()).toEqual([undefined, undefined, 'token-2'])
+  })
+
+  it('are sent as they were when they were made', async () => {
+    const { learned } = clientOf(options)
+    const send = affinityFetch({ use: learned })
+    const headers = new Headers({ 'x-mine': 'first' })
+    await new Session().run(async () => {
+      const one = send(origin)
+      const two = send(origin, { headers })
+      headers.set('x-mine', 'changed')
+      await Promise.all([one, two])
+    })
+    expect(received.map((each) => each['x-mine'])).toEqual([undefined, 'first'])
   })
 
   it('do not wait with `firstTurnMs` of 0', async () => {

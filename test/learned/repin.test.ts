@@ -55,7 +55,10 @@ function clientOf(repin: RepinOptions): { session: Session; call: (signal?: Abor
     session.run(async () => {
       try {
         const init = { method: 'POST', body: '{}', ...(signal && { signal }) }
-        return await (await send(`${origin}/v1/chat/completions`, init)).text()
+        const response = await send(`${origin}/v1/chat/completions`, init)
+        let text = ''
+        for await (const part of response.body?.pipeThrough(new TextDecoderStream()) ?? []) text += part
+        return text
       } catch (error) {
         return String(error)
       }

@@ -61,6 +61,21 @@ describe('a shared store', () => {
     expect(tokens).toEqual([undefined, 'token-1', 'token-1', 'token-1', 'token-1'])
   })
 
+  it('is waited for by all calls that start at once', async () => {
+    const store = new Map<string, string>()
+    const late = {
+      get: (key: string) => new Promise<unknown>((resolve) => setTimeout(() => resolve(store.get(key)), 50)),
+      set: (key: string, value: string) => store.set(key, value),
+      delete: (key: string) => store.delete(key),
+    }
+    await processOf(late).call()
+    const { learned } = processOf(late)
+    const send = affinityFetch({ use: learned })
+    const session = new Session('conversation-42')
+    await session.run(() => Promise.all([send(origin), send(origin), send(origin)]))
+    expect(tokens).toEqual([undefined, 'token-1', 'token-1', 'token-1'])
+  })
+
   it('is read once for each session object, and written on change only', async () => {
     const store = new Counting()
     const { call, learned } = processOf(store)
@@ -195,7 +210,15 @@ describe.skipIf(!isHere)(`with a real Redis${isHere ? '' : ': not installed, run
         child?.send(id)
         seen.set(id, (seen.get(id) ?? new Set()).add(await answered))
       }
-      for (let round = 0; round < 6; round++) await Promise.all(ids.map((id, at) => turn(id, at + round)))
+      const stored = async (): Promise<number> => {
+        let count = 0
+        for await (const _ of keyv.iterator?.(undefined) ?? []) count++
+        return count
+      }
+      await Promise.all(ids.map((id, at) => turn(id, at)))
+      // No call waits for a write: a turn that follows at once, in another process, may come before it.
+      await expect.poll(stored).toBe(ids.length)
+      for (let round = 1; round < 6; round++) await Promise.all(ids.map((id, at) => turn(id, at + round)))
       expect([...seen.values()].map((each) => each.size)).toEqual(ids.map(() => 1))
       expect(new Set([...seen.values()].flatMap((each) => [...each])).size).toBe(ids.length)
       const names: unknown[] = []

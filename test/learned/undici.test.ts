@@ -104,6 +104,28 @@ describe.each([
     },
   )
 
+  it('gives nothing elsewhere, also where the other interceptor drops the headers of the key', async () => {
+    const use = new LearnedState({ headers: ['x-session-token'], cookies: ['lb'] })
+    let isElsewhere = false
+    const sometimes: ReturnType<typeof elsewhere> = (dispatch) => (options, handler) => {
+      if (!isElsewhere) return dispatch(options, handler)
+      const headers: Record<string, unknown> = { ...(options.headers as object) }
+      for (const name of ['x-session-id', 'x-litellm-session-id']) delete headers[name]
+      return elsewhere('foreign.test')(dispatch)({ ...options, headers: headers as never }, handler)
+    }
+    const ours = affinityInterceptor({ origins: at('gateway.test'), use })
+    const dispatcher = agent(u).compose(sometimes, ours)
+    await runWithSession('conversation-42', async () => {
+      for (const is of [false, true]) {
+        isElsewhere = is
+        const to = `${at('gateway.test')}/v1/x`
+        await (await u.request(to, { dispatcher: dispatcher as never, method: 'POST', body: '{}' })).body.text()
+      }
+    })
+    await dispatcher.close()
+    expect(seen.at(-1)).toEqual({ host: 'foreign.test', token: undefined, cookie: undefined, key: undefined })
+  })
+
   it.each(['foreign.test', 'second.test'])(
     'gives nothing to %s where another interceptor sends the request there, and learns nothing from it',
     async (host) => {

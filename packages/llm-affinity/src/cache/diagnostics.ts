@@ -44,7 +44,7 @@ export class CacheDiagnostics implements Extension {
     const api = this.#apis.find((each) => path.endsWith(each.api.path) && each.origins.has(origin))?.api
     const model = typeof body === 'string' ? modelOf(body) : undefined
     if (api === undefined || model === undefined) return undefined
-    const place = JSON.stringify([origin, model.slice(0, 128)])
+    const place = JSON.stringify([api.path, origin, model.slice(0, 128)])
     if (this.#refused.has(place)) return undefined
     const chain = `${nameOf(session)} ${place}`
     return new AskingRequest(api, this.#chains.get(chain), {

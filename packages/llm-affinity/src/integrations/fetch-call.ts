@@ -132,6 +132,17 @@ function readable(headers: NonNullable<RequestInit['headers']>): Headers | undef
   }
 }
 
+/** Arguments that the caller may change, while the call waits, without an effect. */
+export function keptArguments([input, init]: Parameters<Fetch>): Parameters<Fetch> {
+  if (init === undefined) return [input]
+  try {
+    const { headers } = init
+    return [input, { ...init, ...(headers !== undefined && { headers: changedHeaders(headers, []) }) }]
+  } catch {
+    return [input, init]
+  }
+}
+
 /** The URL of a call; one without a host for an input that is neither a URL nor a Request. */
 export function urlOf(input: unknown): string {
   if (isRequest(input)) return input.url

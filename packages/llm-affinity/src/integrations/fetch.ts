@@ -9,7 +9,7 @@ import { type Stamp, stampFor } from '../stamping/stamp.js'
 import { expected, kind } from '../util/errors.js'
 import { parseUrl } from '../util/url.js'
 import { warnOnce } from '../util/warn.js'
-import { type Call, callOf, extended, inherited, isRequest, urlOf, write } from './fetch-call.js'
+import { type Call, callOf, extended, inherited, isRequest, keptArguments, urlOf, write } from './fetch-call.js'
 import { type AnyFetch, type Fetch, isGuarded } from './platform-fetch.js'
 import { discardBody, followRedirects, isRedirect, type RedirectedCall } from './redirects.js'
 
@@ -68,7 +68,10 @@ export function stampingFetch(policy: Policy, given: Fetch | undefined): Fetch {
   function affinityFetch(...args: Parameters<Fetch>): Promise<Response> {
     const send = given ?? globalThis.fetch
     const waits = policy.extensions.flatMap((each) => each.ready?.(policy, args) ?? [])
-    return waits.length === 0 ? begin(policy, send, args) : Promise.all(waits).then(() => begin(policy, send, args))
+    if (waits.length === 0) return begin(policy, send, args)
+    // The caller may change them while the call waits.
+    const kept = keptArguments(args)
+    return Promise.all(waits).then(() => begin(policy, send, kept))
   }
   return copyOwnProperties(affinityFetch, given ?? globalThis.fetch ?? {})
 }
@@ -167,6 +170,8 @@ interface Answered {
   readonly stamp: Stamp | undefined
 }
 
+const UNSENT = { crossed: false, isCreated: false, isTracked: false, isOver: false }
+
 async function followed(send: Fetch, call: Call, answer: Response): Promise<Answered> {
   const { input, given, spare, url, policy, scope } = call
   // A browser hides where a redirect leads, so the redirect cannot be guarded: the call is sent again, unchanged.
@@ -179,16 +184,25 @@ async function followed(send: Fetch, call: Call, answer: Response): Promise<Answ
   // Each hop has parts of its own.
   for (const part of call.parts) part.ended()
   let last: Stamp | undefined
-  const response = await followRedirects(send, first, answer, (to, init) => {
+  let hop: Call | undefined
+  const outer = policy.session === undefined ? current() : scope
+  // What extensions add is checked for each hop's own origin.
+  const sendHop: Fetch = (to, init) =>
+    hop === undefined ? send(to, init) : runInCall(outer, hop, policy, () => send(to, init))
+  const response = await followRedirects(sendHop, first, answer, (to, init) => {
     last = undefined
+    hop = undefined
     if (!call.allows(to.origin)) return undefined
     try {
       // Sessions may be re-pinned, and another named origin may have another gateway.
       const target = to.origin === call.origin ? call.target : policy.targetFor(to.href)
       const stamp = target && stampFor(scope, target, policy.extensions, init.body)
       const written = stamp && write(target, stamp, init.headers, init.body)
-      if (stamp === undefined || written === undefined) return init
+      if (target === undefined || stamp === undefined || written === undefined) return init
       last = stamp
+      const { key, parent, parts } = stamp
+      const names = target.gateway.headers
+      if (parts.length > 0) hop = { ...call, ...UNSENT, names, key, parent, parts, origin: to.origin }
       return extended({ ...init, ...written }, stamp)
     } catch {
       warnOnce(FAULT)

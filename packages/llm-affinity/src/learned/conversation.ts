@@ -38,6 +38,8 @@ export class Conversation {
   barren = 0
   usedAt = 0
   readAt: number = Number.NEGATIVE_INFINITY
+  reading: Promise<void> | undefined
+  writtenAt: number | undefined
   readonly #places = new Map<string, Place>()
 
   place(name: string): Place {
@@ -84,13 +86,13 @@ export class Conversation {
    */
   merge(state: unknown): boolean {
     const other: Partial<ConversationState> = Object(state)
-    if (!isCount(other.moves) || !isCount(other.epoch)) return this.moves > 0 || this.#hasAny()
+    if (!isSmall(other.moves) || !isSmall(other.epoch)) return this.moves > 0 || this.#hasAny()
     const moves = Number(other.moves)
     if (moves < this.moves) return true
     if (moves > this.moves) {
       this.move(Number(other.epoch))
       this.moves = moves
-      this.home = isCount(other.home) ? other.home : undefined
+      this.home = isSmall(other.home) ? other.home : undefined
       this.movedAt = typeof other.movedAt === 'number' ? other.movedAt : undefined
     }
     let isAhead = false
@@ -122,6 +124,11 @@ export class Conversation {
 /** Sets what was handed out under a name. Beyond the bound, a new name is not learned. */
 export function setHanded({ handed }: Place, name: string, value: Handed): void {
   if (handed.has(name) || handed.size < MAX_HANDED) handed.set(name, value)
+}
+
+// No conversation moves a billion times, and a state may be forged.
+function isSmall(value: unknown): boolean {
+  return isCount(value) && Number(value) <= 1e9
 }
 
 function sound(value: unknown): Handed | undefined {

@@ -84,6 +84,8 @@ class BodyWatch implements BodyObserver {
     }
     const lines = (this.#text + text).split(/\r\n|\n|\r/)
     this.#text = (lines.pop() ?? '').slice(0, MAX_TEXT)
+    // The beginning of an event, which is complete later.
+    if (this.#text.startsWith('data:')) this.#heard()
     for (const line of lines) if (!this.#isOver) this.#line(line)
   }
 

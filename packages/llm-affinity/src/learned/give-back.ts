@@ -17,8 +17,9 @@ export function withGivenBack(given: RequestInit['headers'], { headers, cookies 
   const own = new Headers(all).get('cookie') ?? undefined
   const cookie = joined(own, cookies)
   if (cookie === own) return all
-  if (own !== undefined) return changedHeaders(all, ['cookie'], cookie)
-  return stampHeaders(all, { names: ['cookie'], key: cookie, parent: undefined }) ?? all
+  // There may be several.
+  const rest = own === undefined ? all : changedHeaders(all, ['cookie'])
+  return stampHeaders(rest, { names: ['cookie'], key: cookie, parent: undefined }) ?? all
 }
 
 /** The same, header by header. */

@@ -1,6 +1,7 @@
 import type { Session } from '../session/session.js'
 import type { ExtensionRequest, Target } from '../stamping/extension.js'
 import { readResponseHeader } from '../stamping/request-headers.js'
+import { parseUrl } from '../util/url.js'
 import { type Conversation, type Place, setHanded } from './conversation.js'
 import { cookiesSet, type Handed, isFor, isToken } from './cookies.js'
 import { isAbort, type StallTimer, stallTimer, watchBody } from './failures.js'
@@ -31,29 +32,34 @@ export class LearnedRequest implements ExtensionRequest {
   readonly #given: GiveBack
   /** What is given back here, by name. */
   readonly #values = new Map<string, string>()
-  readonly #settle: (() => void) | undefined
+  readonly #begin: () => (() => void) | undefined
+  #settle: (() => void) | undefined
+  /** Whether it is a request of undici or `node:http`, whose errors are told apart by their codes. */
+  #isRaw = false
   readonly #stalled = new AbortController()
   #timer: StallTimer | undefined
   #signal: AbortSignal | null | undefined
+  readonly #origin: string
   /** Whether it turned out to go to another origin. */
   #isElsewhere = false
   #isJudged = false
 
-  /** @param settle Called once there is an answer, or none will come. */
+  /** @param begin Called when it is about to be sent. Returns what to call once there is an answer, or none will come. */
   constructor(
     learner: Learner,
     session: Session,
     of: Conversation,
     place: Place,
-    { path }: Target,
-    settle: (() => void) | undefined,
+    { path, origin }: Target,
+    begin: () => (() => void) | undefined,
   ) {
     this.#learner = learner
     this.#session = session
     this.#of = of
     this.#place = place
     this.#moves = of.moves
-    this.#settle = settle
+    this.#begin = begin
+    this.#origin = origin
     const now = learner.now()
     const headers: (readonly [string, string])[] = []
     const cookies: string[] = []
@@ -76,16 +82,19 @@ export class LearnedRequest implements ExtensionRequest {
     const all: RequestInit = { ...init }
     const headers = withGivenBack(init.headers ?? request?.headers, this.#given)
     if (headers !== undefined && headers !== init.headers && headers !== request?.headers) all.headers = headers
-    this.#startTimer()
     if (this.#learner.repin?.abortOnStall) {
       const { signal } = this.#stalled
       all.signal = this.#signal ? AbortSignal.any([this.#signal, signal]) : signal
     }
+    this.#startTimer()
+    this.#settle = this.#begin()
     return all
   }
 
   writeHeaders(get: (name: string) => unknown, set: (name: string, value: string) => void): void {
     giveBack(this.#given, get, set)
+    this.#isRaw = true
+    this.#settle = this.#begin()
   }
 
   removeFrom(headers: unknown[]): void {
@@ -95,6 +104,9 @@ export class LearnedRequest implements ExtensionRequest {
 
   answered(status: number, headers: unknown, response?: Response): void {
     this.#timer?.stop()
+    // Some fetch below may have sent it elsewhere.
+    const url = response?.url ? parseUrl(response.url) : null
+    if (url !== null && url.origin !== this.#origin) this.#isElsewhere = true
     try {
       // An answer of another origin, or to a request from before a move, says nothing about now.
       if (!this.#isElsewhere && this.#isCurrent) {
@@ -120,7 +132,9 @@ export class LearnedRequest implements ExtensionRequest {
 
   failed(error: unknown): void {
     this.ended()
-    if (this.#isElsewhere || isAbort(error) || this.#signal?.aborted) return
+    // A caller may abort with any reason, which has no code.
+    const isCallers = isAbort(error) || this.#signal?.aborted || (this.#isRaw && typeof Object(error).code !== 'string')
+    if (this.#isElsewhere || isCallers) return
     this.#judge(true)
   }
 
@@ -195,7 +209,8 @@ function readHeader(headers: unknown, name: string): unknown {
   return readResponseHeader(headers, name)
 }
 
-// Values, and until when they last: a cookie may come again in every answer.
+// A cookie may come again in every answer, with a later time: to the minute.
 function snapshot({ handed }: Place): string {
-  return JSON.stringify([...handed].map(([name, { value, path }]) => [name, value, path]))
+  const minutes = (until = 0): number => Math.round(until / 60_000)
+  return JSON.stringify([...handed].map(([name, { value, path, until }]) => [name, value, path, minutes(until)]))
 }

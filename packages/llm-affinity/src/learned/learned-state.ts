@@ -6,7 +6,7 @@ import { modelOf } from '../stamping/json-field.js'
 import { expected, kind, quoted } from '../util/errors.js'
 import { warnOnce } from '../util/warn.js'
 import type { Conversation, Place } from './conversation.js'
-import { unref } from './failures.js'
+import { begin, isInCall, within } from './first-turn.js'
 import { LearnedRequest, type Learner } from './learned-request.js'
 import { type LearnedStateOptions, type Settings, settingsOf } from './options.js'
 import { Registry } from './registry.js'
@@ -96,14 +96,15 @@ export class LearnedState implements Extension {
   ): Promise<unknown> | undefined => {
     try {
       const scope = activeScope(to.session)
-      // Side calls have nothing to wait for.
-      if (!isSession(scope) || scope.key === '') return undefined
+      // Side calls have nothing to wait for, and a call that passes several integrations must not wait for itself.
+      if (!isSession(scope) || scope.key === '' || isInCall()) return undefined
       const { url = String(input), signal }: { url?: string; signal?: AbortSignal } = Object(input)
       const target = to.targetFor(url)
       if (target === undefined) return undefined
       const isRead = this.#registry.has(scope)
       const of = this.#registry.of(scope)
-      const isStale = this.#sharing !== undefined && (!isRead || performance.now() - of.readAt > STALE_MS)
+      const isOld = !isRead || performance.now() - of.readAt > STALE_MS
+      const isStale = of.reading !== undefined || (this.#sharing !== undefined && isOld)
       if (!isStale && this.#place(of, target, init?.body).first === undefined) return undefined
       return this.#wait(scope, of, target, init?.body, isStale, init?.signal ?? signal)
     } catch {
@@ -122,6 +123,8 @@ export class LearnedState implements Extension {
       this.#registry.of(session)
       this.#changed(session, of)
     }
+    // So that it lives as long in the store as here.
+    if (of.writtenAt !== undefined && now - of.writtenAt > this.#settings.idleMs / 2) this.#changed(session, of)
     const rules = this.#rulesFor(target)
     const place = this.#place(of, target, body)
     const learner: Learner = {
@@ -130,7 +133,7 @@ export class LearnedState implements Extension {
       now: Date.now,
       changed: (moved, conversation) => this.#changed(moved, conversation),
     }
-    return new LearnedRequest(learner, session, of, place, target, this.#firstOf(place, rules))
+    return new LearnedRequest(learner, session, of, place, target, () => this.#firstOf(place, rules))
   }
 
   /** The function that lets other calls go, if this call is the first one at a place that hands something out. */
@@ -149,10 +152,7 @@ export class LearnedState implements Extension {
     isStale: boolean,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    if (isStale) {
-      of.readAt = performance.now()
-      await this.#sharing?.read(nameOf(session), of)
-    }
+    if (isStale) await within(this.#read(session, of), this.#settings.storeWaitMs, signal)
     const place = this.#place(of, target, body)
     if (place.first !== undefined) return within(place.first, this.#settings.firstTurnMs, signal)
     if (!isStale || !this.#isFirst(place, this.#rulesFor(target))) return
@@ -166,6 +166,14 @@ export class LearnedState implements Extension {
     }, 0)
   }
 
+  #read(session: Session, of: Conversation): Promise<void> {
+    of.readAt = performance.now()
+    of.reading ??= (this.#sharing?.read(nameOf(session), of) ?? Promise.resolve()).finally(() => {
+      of.reading = undefined
+    })
+    return of.reading
+  }
+
   /** Whether other calls wait for the first answer at a place. */
   #isFirst({ isAnswered, handed }: Place, { headers, cookies }: Rules): boolean {
     return this.#settings.firstTurnMs > 0 && !isAnswered && handed.size === 0 && headers.length + cookies.length > 0
@@ -175,7 +183,7 @@ export class LearnedState implements Extension {
     const known = Object.hasOwn(ISSUERS, gateway.name) ? ISSUERS[gateway.name as keyof typeof ISSUERS] : undefined
     const { headers, cookies } = this.#settings.rules
     if (known === undefined) return this.#settings.rules
-    return { headers: [...headers, ...known.headers], cookies: [...cookies, ...known.cookies] }
+    return { headers: [...headers, ...known.headers], cookies: [...new Set([...cookies, ...known.cookies])] }
   }
 
   #place(of: Conversation, { gateway, origin }: Target, body: unknown): Place {
@@ -185,43 +193,13 @@ export class LearnedState implements Extension {
 
   #changed(session: Session, of: Conversation): void {
     this.#registry.of(session)
-    this.#sharing?.write(nameOf(session), of)
+    if (this.#sharing === undefined) return
+    of.writtenAt = Date.now()
+    this.#sharing.write(nameOf(session), of)
   }
 }
 
 const FAULT = 'a fault of its own kept learned state from a call'
-
-/** Makes other calls wait until the function that is returned is called, or for at most this long. */
-function begin(place: Place, ms: number): () => void {
-  let settle = (): void => {}
-  const first = new Promise<void>((resolve) => {
-    const timer = setTimeout(() => settle(), ms)
-    unref(timer)
-    settle = () => {
-      clearTimeout(timer)
-      if (place.first === first) place.first = undefined
-      resolve()
-    }
-  })
-  place.first = first
-  return settle
-}
-
-/** Waits for a promise, for at most this long, and not after an abort. */
-function within(promise: Promise<void>, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    unref(timer)
-    function done(): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', done)
-      resolve()
-    }
-    if (signal?.aborted) done()
-    signal?.addEventListener('abort', done)
-    void promise.then(done)
-  })
-}
 
 function checked(session: Session): Session {
   if (!isSession(session)) throw expected('`session` to be a Session', kind(session))

@@ -69,7 +69,8 @@ export class Registry {
       of.epoch = Math.max(of.epoch, session.epoch)
       // A fork that shares its parent's cache has its backend too.
       const { parent } = session
-      if (parent !== undefined && parent.key === session.key) of.merge(this.peek(parent)?.toJSON())
+      if (parent !== undefined && parent.key === session.key)
+        of.merge({ moves: of.moves, epoch: of.epoch, places: this.peek(parent)?.toJSON().places })
     }
     if (held !== undefined && held !== of) of.merge(held.toJSON())
     hold(session, NAME, of)

@@ -1,7 +1,6 @@
 import { hex, sha256 } from '../session/sha256.js'
 import { warnOnce } from '../util/warn.js'
 import type { Conversation } from './conversation.js'
-import { unref } from './failures.js'
 
 /** A shared store, such as a Keyv. A Map has the same methods. */
 export interface StateStore {
@@ -81,7 +80,6 @@ export class Sharing {
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error('late')), this.#waitMs)
-      unref(timer)
     })
     try {
       return await Promise.race([work, late])

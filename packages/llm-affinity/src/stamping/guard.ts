@@ -76,8 +76,8 @@ function onCreate(message: unknown): void {
     for (; isCallScope(scope); scope = scope.outer) {
       if (!(scope instanceof CallScope) || scope.call === undefined) continue
       const { call } = scope
-      // A call to a gateway that reads no key has only what extensions add, if anything.
-      if (!carriesAny(headers, call) && (call.names.length > 0 || call.parts.length === 0 || scope !== around)) continue
+      // What extensions add must be removed also where the key is gone, or never was.
+      if (call.parts.length === 0 && !carriesAny(headers, call)) continue
       // A socket keeps the scope of the call that opened it, and a later call with the same key may have waited for it.
       if (call.isOver && tracked.has(call.key)) continue
       isKnown = true

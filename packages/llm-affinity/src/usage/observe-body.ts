@@ -3,7 +3,7 @@
 
 /** Observes one reader of a body. It must not throw. */
 export interface BodyObserver {
-  /** Its reader waits for the next part of a stream, or for the whole body. */
+  /** Its reader waits for the next part of a stream. */
   asked?(): void
   /** The next part of a stream, just before its reader receives it and may change it. */
   part(value: unknown): void
@@ -136,7 +136,8 @@ function tapPromise(on: unknown, name: PropertyKey, observer: BodyObserver, see:
     throw error
   }
   define(Object(on), name, function (this: unknown, ...args) {
-    observer.asked?.()
+    // How far a whole body has come cannot be observed.
+    if (name === 'read' || name === 'next') observer.asked?.()
     const promise: unknown = Reflect.apply(method, this, args)
     return isPromise(promise) ? promise.then(passed, failed) : promise
   })
