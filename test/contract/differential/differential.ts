@@ -42,10 +42,7 @@ export function differential(name: string, options: Options): void {
       { timeout: 300_000 },
       async () => {
         const played = await player(name, options).play(calls, Number(SEED), atOnce)
-        // What is gone when the same call is played again was a matter of time, on a machine that was busy.
-        const isFound = ({ differences }: Fault): boolean => differences.length > 0
-        expect(printed(played.faults.filter(isFound))).toBe('')
-        expect(played.faults.filter((fault) => !isFound(fault)).length).toBeLessThanOrEqual(1)
+        expect(printed(played.faults)).toBe('')
         expect(played.calls).toBe(calls)
         if (!makers[name]?.isInMemory) expect(played.stamped).toBeGreaterThan(calls * stamped)
       },

@@ -68,6 +68,12 @@ export interface Fault {
   readonly differences: Compared['differences']
 }
 
+/** A recipe, and what differed when it was played. */
+interface Found {
+  readonly recipe: Recipe
+  readonly differences: Compared['differences']
+}
+
 export interface Played {
   readonly calls: number
   readonly stamped: number
@@ -120,24 +126,25 @@ export class Player {
     for (const recipe of failed.slice(0, MAX_REDUCED)) {
       const again = await this.compare(recipe)
       const facets = facetsOf(again)
-      if (facets === '') continue
+      if (again === undefined || facets === '') continue
+      const found: Found = { recipe, differences: again.differences }
       // One hang is enough: waiting for more, or reducing it, would take too long.
-      const least = again?.hangs ? recipe : await this.#reduced(recipe, facets)
-      const { differences = [] } = (again?.hangs ? again : await this.compare(least)) ?? {}
+      const { recipe: least, differences } = again.hangs ? found : await this.#reduced(found, facets)
       const name = JSON.stringify([facets, unusual(least)])
       const { times = 0 } = faults.get(name) ?? {}
       faults.set(name, { facets, least: unusual(least), times: times + 1, differences })
-      if (again?.hangs) break
+      if (again.hangs) break
     }
     return [...faults.values()]
   }
 
   // The same facets must differ, so that the reduction does not end at another fault.
-  async #reduced(recipe: Recipe, facets: string): Promise<Recipe> {
-    let least = recipe
-    for (const dimension of Object.keys(unusual(recipe))) {
-      const simpler = { ...least, [dimension]: dimensions[dimension]?.[0] ?? '' }
-      if (facetsOf(await this.compare(simpler)) === facets) least = simpler
+  async #reduced(found: Found, facets: string): Promise<Found> {
+    let least = found
+    for (const dimension of Object.keys(unusual(found.recipe))) {
+      const recipe = { ...least.recipe, [dimension]: dimensions[dimension]?.[0] ?? '' }
+      const compared = await this.compare(recipe)
+      if (compared !== undefined && facetsOf(compared) === facets) least = { recipe, differences: compared.differences }
     }
     return least
   }
