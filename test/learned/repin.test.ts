@@ -48,8 +48,13 @@ const hanging: Answer = (response) => {
 }
 const silent: Answer = () => {}
 
-function clientOf(repin: RepinOptions): { session: Session; call: (signal?: AbortSignal) => Promise<string> } {
-  const send = affinityFetch({ use: new LearnedState({ repin }) })
+function clientOf(repin: RepinOptions): {
+  learned: LearnedState
+  session: Session
+  call: (signal?: AbortSignal) => Promise<string>
+} {
+  const learned = new LearnedState({ repin })
+  const send = affinityFetch({ use: learned })
   const session = new Session()
   const call = (signal?: AbortSignal): Promise<string> =>
     session.run(async () => {
@@ -63,7 +68,7 @@ function clientOf(repin: RepinOptions): { session: Session; call: (signal?: Abor
         return String(error)
       }
     })
-  return { session, call }
+  return { learned, session, call }
 }
 
 /** How often the key changed. */
@@ -169,7 +174,7 @@ describe('a session', () => {
   })
 
   it('stays where it is, or goes back after `returnMs`, and comes away again if the first backend still fails', async () => {
-    const { session, call } = clientOf({ after: 1, returnMs: 50 })
+    const { learned, session, call } = clientOf({ after: 1, returnMs: 50 })
     const own = session.key
     script = [json(503, '{}')]
     await call()
@@ -184,6 +189,7 @@ describe('a session', () => {
     await call()
     await call()
     expect(keys.slice(4)).toEqual([own, own])
+    expect(learned.get(session)?.moves).toBe(4)
   })
 
   it('is moved between two attempts of an SDK', async () => {

@@ -13,7 +13,6 @@ import type { Rules } from './rules.js'
 export interface Learner {
   readonly rules: Rules
   readonly repin: RepinPolicy | undefined
-  now(): number
   /** The conversation has changed. */
   changed(session: Session, of: Conversation): void
 }
@@ -60,7 +59,7 @@ export class LearnedRequest implements ExtensionRequest {
     this.#moves = of.moves
     this.#begin = begin
     this.#origin = origin
-    const now = learner.now()
+    const now = Date.now()
     const headers: (readonly [string, string])[] = []
     const cookies: string[] = []
     for (const { from, to = from, first } of learner.rules.headers) {
@@ -168,7 +167,7 @@ export class LearnedRequest implements ExtensionRequest {
   #learn(status: number, headers: unknown): void {
     const { rules } = this.#learner
     const before = snapshot(this.#place)
-    const now = this.#learner.now()
+    const now = Date.now()
     if (REFUSED.includes(status) || GATEWAY_FAILED.includes(status)) this.#forgetGiven()
     for (const { from, closedBy } of rules.headers) {
       if (closedBy !== undefined && readHeader(headers, closedBy) !== undefined) this.#place.handed.delete(from)
@@ -197,7 +196,7 @@ export class LearnedRequest implements ExtensionRequest {
     if (repin === undefined || isGivenUp || this.#isJudged || !this.#isCurrent) return
     this.#isJudged = true
     if (!isFailed) countAnswer(this.#of, this.#place)
-    else if (countFailure(this.#of, this.#place, repin, this.#learner.now())) {
+    else if (countFailure(this.#of, this.#place, repin, Date.now())) {
       this.#learner.changed(this.#session, this.#of)
     }
   }

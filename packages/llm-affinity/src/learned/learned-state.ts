@@ -10,7 +10,7 @@ import { begin, isInCall, within } from './first-turn.js'
 import { LearnedRequest, type Learner } from './learned-request.js'
 import { type LearnedStateOptions, type Settings, settingsOf } from './options.js'
 import { Registry } from './registry.js'
-import { returnHome } from './repin.js'
+import { type RepinPolicy, returnHome } from './repin.js'
 import { FAILS_OVER, ISSUERS, type Rules } from './rules.js'
 import { Sharing } from './store.js'
 
@@ -53,7 +53,7 @@ export class LearnedState implements Extension {
   constructor(options: LearnedStateOptions = {}) {
     const settings = settingsOf(options)
     this.#settings = settings
-    this.#registry = new Registry(settings.maxSessions, settings.idleMs, Date.now)
+    this.#registry = new Registry(settings.maxSessions, settings.idleMs)
     const { store, storeWaitMs, idleMs } = settings
     this.#sharing = store && new Sharing(store, storeWaitMs, idleMs)
   }
@@ -79,9 +79,7 @@ export class LearnedState implements Extension {
   }
 
   readonly accepts = (gateway: string | undefined): void => {
-    const { repin } = this.#settings
-    if (repin === undefined || repin.evenWithFailover || gateway === undefined) return
-    if (FAILS_OVER.includes(gateway)) {
+    if (this.#settings.repin !== undefined && this.#repinAt(gateway) === undefined) {
       throw expected(
         `\`repin\` only with a gateway that does not fail over itself`,
         quoted(gateway),
@@ -115,25 +113,26 @@ export class LearnedState implements Extension {
 
   readonly request = (session: Session, target: Target, body: unknown): ExtensionRequest | undefined => {
     const of = this.#registry.of(session)
-    const { repin } = this.#settings
+    const repin = this.#repinAt(target.gateway.name)
     const now = Date.now()
-    const isMoving = repin !== undefined && !FAILS_OVER.includes(target.gateway.name)
-    if (isMoving && returnHome(of, repin, now)) {
-      session.repin(of.epoch)
-      this.#registry.of(session)
-      this.#changed(session, of)
-    }
+    if (repin !== undefined && returnHome(of, repin, now)) this.#changed(session, of)
     // So that it lives as long in the store as here.
-    if (of.writtenAt !== undefined && now - of.writtenAt > this.#settings.idleMs / 2) this.#changed(session, of)
+    else if (of.writtenAt !== undefined && now - of.writtenAt > this.#settings.idleMs / 2) this.#changed(session, of)
     const rules = this.#rulesFor(target)
     const place = this.#place(of, target, body)
     const learner: Learner = {
       rules,
-      repin: isMoving || repin?.evenWithFailover ? repin : undefined,
-      now: Date.now,
+      repin,
       changed: (moved, conversation) => this.#changed(moved, conversation),
     }
     return new LearnedRequest(learner, session, of, place, target, () => this.#firstOf(place, rules))
+  }
+
+  /** The failure policy at a gateway; undefined where the gateway fails over itself, unless both are wanted. */
+  #repinAt(gateway: string | undefined): RepinPolicy | undefined {
+    const { repin } = this.#settings
+    const isTheirs = gateway !== undefined && FAILS_OVER.includes(gateway) && !repin?.evenWithFailover
+    return isTheirs ? undefined : repin
   }
 
   /** The function that lets other calls go, if this call is the first one at a place that hands something out. */

@@ -5,22 +5,23 @@ import { Conversation } from './conversation.js'
 
 const NAME = 'learned'
 
-/** Milliseconds since 1970, as the states of several processes need. */
-export type Clock = () => number
+interface Seen {
+  readonly name: string
+  readonly of: Conversation
+  epoch: number
+}
 
 /** The conversations of a process: bounded, the least recently used out first. A Session of the same id finds its own again. */
 export class Registry {
   readonly #conversations = new Map<string, Conversation>()
   /** By session object, with the epoch that it had when it was last seen. */
-  readonly #seen = new WeakMap<Session, { readonly name: string; readonly of: Conversation; epoch: number }>()
+  readonly #seen = new WeakMap<Session, Seen>()
   readonly #maxSessions: number
   readonly #idleMs: number
-  readonly #now: Clock
 
-  constructor(maxSessions: number, idleMs: number, now: Clock) {
+  constructor(maxSessions: number, idleMs: number) {
     this.#maxSessions = maxSessions
     this.#idleMs = idleMs
-    this.#now = now
   }
 
   get size(): number {
@@ -34,7 +35,7 @@ export class Registry {
 
   /** The conversation of a session, which is brought to its epoch. */
   of(session: Session): Conversation {
-    const now = this.#now()
+    const now = Date.now()
     const seen = this.#seen.get(session) ?? this.#firstSeen(session, now)
     const { of, name } = seen
     // The application has moved it.
@@ -59,7 +60,7 @@ export class Registry {
     hold(session, NAME, new Conversation())
   }
 
-  #firstSeen(session: Session, now: number): { readonly name: string; readonly of: Conversation; epoch: number } {
+  #firstSeen(session: Session, now: number): Seen {
     const name = nameOf(session)
     const known = this.#conversations.get(name)
     const isKnown = known !== undefined && now - known.usedAt <= this.#idleMs
@@ -74,10 +75,8 @@ export class Registry {
     }
     if (held !== undefined && held !== of) of.merge(held.toJSON())
     hold(session, NAME, of)
-    const seen = { name, of, epoch: Math.max(of.epoch, session.epoch) }
-    // The application moved this object before its first call.
-    if (session.epoch > of.epoch) of.move(session.epoch)
-    else if (session.epoch < of.epoch) session.repin(of.epoch)
+    // The higher epoch counts: the application may have moved this object before its first call.
+    const seen = { name, of, epoch: Math.min(of.epoch, session.epoch) }
     this.#seen.set(session, seen)
     return seen
   }
