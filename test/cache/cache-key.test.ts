@@ -58,7 +58,7 @@ describe('a cache key apart from that of the session', () => {
     expect(keys()).toEqual(['app-v3-e'])
   })
 
-  it('throws for what is no key', () => {
+  it('throws for an invalid key', () => {
     expect(() => cacheKey('')).toThrow(/`key` to be 1 to 64 printable characters, or a function of the session, got ""/)
     expect(() => cacheKey(42 as unknown as string)).toThrow(/got a number/)
   })

@@ -27,25 +27,22 @@ export function asTable(rows: readonly Row[]): string {
     'balancer',
     'the backend',
     'lost without `repin`',
-    'with it',
-    'away by the next attempt without',
-    'with it',
-    'away by the next turn without',
-    'with it',
-    'others moved or lost, without and with',
+    'lost with it',
+    'away by the next attempt',
+    'by the next turn',
+    'others moved or lost',
   ]
   const lines = rows.map(({ title, fault, without, repin }) => [
     title,
     fault,
     share(without.lost, without.touched),
     share(repin.lost, repin.touched),
-    share(without.byNextAttempt, without.touched),
     share(repin.byNextAttempt, repin.touched),
-    share(without.byNextTurn, without.touched),
     share(repin.byNextTurn, repin.touched),
-    `${without.othersMoved + without.othersLost}, ${repin.othersMoved + repin.othersLost}`,
+    String(repin.othersMoved + repin.othersLost),
   ])
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
+  const rule = head.map((_, at) => (at < 2 ? '---' : '--:'))
+  return [head, rule, ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n')
 }
 
 function share(count: number, of: number): string {

@@ -30,6 +30,18 @@ const post = async (send: typeof fetch, origin: string, headers: Record<string, 
   return response.text()
 }
 
+/** Calls of the global fetch, which this function makes carry keys until it is undone. */
+function overGlobalFetch(name: string, waits: boolean, patch: typeof patchGlobalFetch): Way {
+  return {
+    name,
+    waits,
+    connect: (origin, options) => {
+      const close = patch({ origins: origin, ...options })
+      return { call: (headers) => post(fetch, origin, headers), close }
+    },
+  }
+}
+
 export const WAYS: readonly Way[] = [
   {
     name: 'withAffinity',
@@ -52,14 +64,7 @@ export const WAYS: readonly Way[] = [
       return { call: (headers) => post(send, origin, headers), close: none }
     },
   },
-  {
-    name: 'patchGlobalFetch',
-    waits: true,
-    connect: (origin, options) => {
-      const close = patchGlobalFetch({ origins: origin, ...options })
-      return { call: (headers) => post(fetch, origin, headers), close }
-    },
-  },
+  overGlobalFetch('patchGlobalFetch', true, patchGlobalFetch),
   {
     name: 'affinityInterceptor',
     waits: false,
@@ -79,14 +84,7 @@ export const WAYS: readonly Way[] = [
       }
     },
   },
-  {
-    name: 'instrument, with fetch',
-    waits: false,
-    connect: (origin, options) => {
-      const close = instrument({ origins: origin, ...options })
-      return { call: (headers) => post(fetch, origin, headers), close }
-    },
-  },
+  overGlobalFetch('instrument, with fetch', false, instrument),
   {
     name: 'instrument, with node:http',
     waits: false,

@@ -1,8 +1,8 @@
 import type { Session } from '../session/session.js'
-import type { Extension, ExtensionRequest } from '../stamping/extension.js'
+import type { Extension } from '../stamping/extension.js'
 import { expected, kind, quoted } from '../util/errors.js'
 import { warnOnce } from '../util/warn.js'
-import { withBody } from './body.js'
+import { BodyPart, withBody } from './body.js'
 
 // OpenAI rejects longer ones.
 const VALID = /^[\x20-\x7e]{1,64}$/
@@ -36,12 +36,13 @@ export function cacheKey(key: string | ((session: Session) => string | undefined
   }
 }
 
-class KeyedRequest implements ExtensionRequest {
+class KeyedRequest extends BodyPart {
   readonly #session: Session
   readonly #field: string
   readonly #keyOf: (session: Session) => string | undefined
 
   constructor(session: Session, field: string, keyOf: (session: Session) => string | undefined) {
+    super()
     this.#session = session
     this.#field = field
     this.#keyOf = keyOf
@@ -67,12 +68,6 @@ class KeyedRequest implements ExtensionRequest {
     }
     return undefined
   }
-
-  writeHeaders(): void {}
-  removeFrom(): void {}
-  answered(): void {}
-  failed(): void {}
-  ended(): void {}
 }
 
 function isValid(key: unknown): boolean {

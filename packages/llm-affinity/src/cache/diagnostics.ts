@@ -2,13 +2,13 @@ import { nameOf } from '../session/name.js'
 import type { Session } from '../session/session.js'
 import type { Extension, ExtensionRequest, Target } from '../stamping/extension.js'
 import { modelOf, withField } from '../stamping/json-field.js'
-import { signsBody } from '../stamping/signed-body.js'
-import { answeredIn, answeredOf } from '../usage/diagnosis.js'
-import { type BodyRead, readEnds } from '../usage/read-ends.js'
+import { isOpenJson } from '../stamping/signed-body.js'
+import { answeredBy, type BodyRead } from '../usage/diagnosis.js'
+import { readEnds } from '../usage/read-ends.js'
 import { remember } from '../util/lru.js'
 import { warnOnce } from '../util/warn.js'
 import { type Api, type ApiAtOrigins, apisOf, type CacheDiagnosticsOptions } from './apis.js'
-import { isJson, withBody } from './body.js'
+import { BodyPart, withBody } from './body.js'
 
 const MAX_CHAINS = 10_000
 const MAX_REFUSED = 100
@@ -57,7 +57,7 @@ export class CacheDiagnostics implements Extension {
   }
 
   #answered(session: Session, chain: string, read: BodyRead): void {
-    const { id, diagnosis } = 'json' in read ? answeredOf(read.json) : answeredIn(read.text)
+    const { id, diagnosis } = answeredBy(read)
     if (id !== undefined) remember(this.#chains, chain, id, MAX_CHAINS)
     if (diagnosis === undefined) return
     try {
@@ -73,13 +73,14 @@ interface Listener {
   answered(read: BodyRead): void
 }
 
-class AskingRequest implements ExtensionRequest {
+class AskingRequest extends BodyPart {
   readonly #api: Api
   readonly #previous: string | undefined
   readonly #listener: Listener
   #isAsked = false
 
   constructor(api: Api, previous: string | undefined, listener: Listener) {
+    super()
     this.#api = api
     this.#previous = previous
     this.#listener = listener
@@ -87,19 +88,15 @@ class AskingRequest implements ExtensionRequest {
 
   write(init: RequestInit): RequestInit {
     const value = this.#api.value(this.#previous)
-    if (value === undefined || !isJson(init) || signsBody(new Headers(init.headers))) return init
-    const text = withField(init.body, this.#api.field, value)
-    if (text === undefined || text === init.body) return init
+    const { body } = init
+    if (value === undefined || typeof body !== 'string' || !isOpenJson(new Headers(init.headers))) return init
+    const text = withField(body, this.#api.field, value)
+    if (text === undefined || text === body) return init
     this.#isAsked = true
     return withBody(init, text)
   }
 
-  writeHeaders(): void {}
-  removeFrom(): void {}
-  failed(): void {}
-  ended(): void {}
-
-  answered(status: number, _: unknown, response?: Response): void {
+  override answered(status: number, _: unknown, response?: Response): void {
     if (response === undefined) return
     if (status === 400 && this.#isAsked) {
       readEnds(response, (read) => {

@@ -20,10 +20,9 @@ const isHeader = textOf(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/)
 // With these two flags the result of a match depends on the one before.
 const isPattern = (value: unknown): value is RegExp => value instanceof RegExp && !/[gy]/.test(value.flags)
 const header: Check = ['a header name', isHeader]
-const free: Check = [
-  'a header name that is free to carry a key',
-  (value) => isHeader(value) && !RESERVED.test(String(value)),
-]
+/** Whether this is the name of a header that may carry what this package writes. */
+export const isFreeHeader: Is = (value) => isHeader(value) && !RESERVED.test(String(value))
+const free: Check = ['a header name that is free to carry a key', isFreeHeader]
 const headers = listOf(header)
 const flag: Check = ['true or false', (value) => value === true || value === false]
 
@@ -87,7 +86,7 @@ export function resolveGateway(gateway: GatewayName | Gateway): Gateway {
   return { ...copy, headers: [...names], ...(parent !== undefined && { parent }) }
 }
 
-/** Whether a text is a name but for two letters next to each other, or one more. */
+/** Whether a text is this name with a typing mistake: one letter or two neighbours are wrong, missing or added. */
 function isClose(name: string, text: string): boolean {
   return [...name].some((_, i) => new RegExp(`^${name.slice(0, i)}.{0,3}${name.slice(i + 2)}$`, 'i').test(text))
 }

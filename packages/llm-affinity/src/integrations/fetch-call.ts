@@ -7,7 +7,7 @@ import type { Target } from '../stamping/extension.js'
 import { withField } from '../stamping/json-field.js'
 import type { Policy } from '../stamping/options.js'
 import { changedHeaders, hasGetter, isSteady, stampHeaders } from '../stamping/request-headers.js'
-import { signsBody } from '../stamping/signed-body.js'
+import { isOpenJson } from '../stamping/signed-body.js'
 import { type Stamp, stampFor } from '../stamping/stamp.js'
 import { type Fetch, isGuarded } from './platform-fetch.js'
 import { isSafe } from './redirects.js'
@@ -113,8 +113,7 @@ export function write(
   if (headers === undefined || !isInBody) return headers && { headers }
   const all = readable(headers)
   if (all === undefined) return undefined
-  const text =
-    /json/i.test(all.get('content-type') ?? '') && !signsBody(all) ? withField(body, field, `"${stamp.key}"`) : body
+  const text = isOpenJson(all) ? withField(body, field, `"${stamp.key}"`) : body
   if (text === undefined) return undefined
   if (text === body && gateway.headers.length === 0) return nothing
   const length = all.get('content-length')

@@ -67,6 +67,7 @@ const NO_OPTIONS = ['trim', 'href', 'url', 'baseURL']
 export function stampingFetch(policy: Policy, given: Fetch | undefined): Fetch {
   function affinityFetch(...args: Parameters<Fetch>): Promise<Response> {
     const send = given ?? globalThis.fetch
+    if (policy.extensions.length === 0) return begin(policy, send, args)
     const waits = policy.extensions.flatMap((each) => each.ready?.(policy, args) ?? [])
     if (waits.length === 0) return begin(policy, send, args)
     // The caller may change them while the call waits.
@@ -147,7 +148,7 @@ function sent(call: Call, send: Fetch): Promise<Response> {
   }
   const answered = (response: unknown): unknown => {
     if (!follows || !isRedirect(response) || !isReal(call, response)) return done(response)
-    return followed(send, call, response).then((last) => {
+    return followed(send, call, outer, response).then((last) => {
       releaseCall(call)
       return isRecorded ? reportOutcome(call, last) : last.response
     }, failed)
@@ -172,7 +173,7 @@ interface Answered {
 
 const UNSENT = { crossed: false, isCreated: false, isTracked: false, isOver: false }
 
-async function followed(send: Fetch, call: Call, answer: Response): Promise<Answered> {
+async function followed(send: Fetch, call: Call, outer: unknown, answer: Response): Promise<Answered> {
   const { input, given, spare, url, policy, scope } = call
   // A browser hides where a redirect leads, so the redirect cannot be guarded: the call is sent again, unchanged.
   if (answer.type === 'opaqueredirect') return { response: await send(spare ?? input, given), stamp: undefined }
@@ -185,7 +186,6 @@ async function followed(send: Fetch, call: Call, answer: Response): Promise<Answ
   for (const part of call.parts) part.ended()
   let last: Stamp | undefined
   let hop: Call | undefined
-  const outer = policy.session === undefined ? current() : scope
   // What extensions add is checked for each hop's own origin.
   const sendHop: Fetch = (to, init) =>
     hop === undefined ? send(to, init) : runInCall(outer, hop, policy, () => send(to, init))

@@ -21,7 +21,7 @@ export interface ConversationState {
 /** What a conversation has learned at one origin, or at one origin for one model. */
 export class Place {
   readonly handed: Map<string, Handed> = new Map()
-  /** Settles with the first answer, while there is none and a call is under way. */
+  /** Settles when the first call has its answer. Undefined if no first call is under way. */
   first: Promise<void> | undefined
   isAnswered = false
   failures = 0

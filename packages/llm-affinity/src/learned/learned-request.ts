@@ -107,7 +107,7 @@ export class LearnedRequest implements ExtensionRequest {
     const url = response?.url ? parseUrl(response.url) : null
     if (url !== null && url.origin !== this.#origin) this.#isElsewhere = true
     try {
-      // An answer of another origin, or to a request from before a move, says nothing about now.
+      // Answers of another origin, and to requests that were sent before a move, are ignored.
       if (!this.#isElsewhere && this.#isCurrent) {
         this.#learn(status, headers)
         this.#place.isAnswered = true
@@ -191,7 +191,7 @@ export class LearnedRequest implements ExtensionRequest {
 
   #judge(isFailed: boolean): void {
     const { repin } = this.#learner
-    // The caller's abort is no failure, whatever its reason is called.
+    // A call that its caller aborted has not failed. The reason may be any error.
     const isGivenUp = isFailed && this.#signal?.aborted === true
     if (repin === undefined || isGivenUp || this.#isJudged || !this.#isCurrent) return
     this.#isJudged = true

@@ -1,11 +1,11 @@
-import { checkOptions, expected, kind } from '../util/errors.js'
+import { checkOptions, counted, expected, kind } from '../util/errors.js'
 import type { Conversation, Place } from './conversation.js'
 
 /** When a conversation leaves a backend that fails. */
 export interface RepinOptions {
   /**
-   * After how many failures in a row. A failure is no connection, a 429 or 5xx, an error inside a 200, a stream that ends
-   * empty or breaks, and what `stallMs` says. A call that its caller aborts is none.
+   * The number of failures in a row. These count: a connection error, a 429 or 5xx, an error inside a 200, a stream that
+   * ends empty or breaks, and a stall, with `stallMs`. Calls that the caller aborts do not count.
    */
   readonly after: number
   /** Milliseconds between two moves, since each costs a cold cache. Not before the first answer after a move. @default 60_000 */
@@ -39,20 +39,17 @@ export function repinPolicyOf(options: RepinOptions): RepinPolicy {
   const given = checkOptions(options, names, '{ after: 2 }', '`repin`')
   const { after, coolDownMs = 60_000, returnMs, stallMs, abortOnStall = false, evenWithFailover = false } = given
   if (!Number.isSafeInteger(after) || after < 1)
-    throw expected('`repin.after` to be a whole number from 1', text(after))
+    throw expected('`repin.after` to be a whole number from 1', counted(after))
   for (const [name, value] of Object.entries({ coolDownMs, returnMs, stallMs })) {
     const isTime = typeof value === 'number' && value >= (name === 'coolDownMs' ? 0 : 1) && value < 2 ** 31
-    if (value !== undefined && !isTime) throw expected(`\`repin.${name}\` to be a number of milliseconds`, text(value))
+    if (value !== undefined && !isTime)
+      throw expected(`\`repin.${name}\` to be a number of milliseconds`, counted(value))
   }
   for (const [name, value] of Object.entries({ abortOnStall, evenWithFailover })) {
     if (typeof value !== 'boolean') throw expected(`\`repin.${name}\` to be a boolean`, kind(value))
   }
   if (abortOnStall && stallMs === undefined) throw expected('`repin.stallMs` beside `abortOnStall`', 'none')
   return { after, coolDownMs, returnMs, stallMs, abortOnStall, evenWithFailover }
-}
-
-function text(value: unknown): string {
-  return typeof value === 'number' ? String(value) : kind(value)
 }
 
 /** Counts a failure, and moves the conversation if it is time. Returns whether it moved. */

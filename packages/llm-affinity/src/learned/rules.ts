@@ -7,7 +7,7 @@ export interface TokenRule {
   readonly from: string
   /** The request header that gives it back. Default: the same. */
   readonly to?: string
-  /** The value to send while there is none. */
+  /** The value to send before one was handed out. */
   readonly first?: string
   /** The response header that closes the server's session, after which nothing is given back. */
   readonly closedBy?: string

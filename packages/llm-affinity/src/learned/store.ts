@@ -4,7 +4,7 @@ import type { Conversation } from './conversation.js'
 
 /** A shared store, such as a Keyv. A Map has the same methods. */
 export interface StateStore {
-  /** The value, or a promise of it; undefined if there is none. */
+  /** Returns the value or a promise of it; undefined for an unknown key. */
   get(key: string): unknown
   /**
    * Stores a text, now or by a promise.

@@ -79,7 +79,7 @@ let runs = 0
  * superagent, which is only sent when it is awaited, it is awaited in the scope too: its `then` is bound. The last scope that
  * returns it counts, and of nested ones the innermost.
  *
- * What cannot be bound is returned as it is, and awaited in the scope of whoever awaits it: a frozen object, a Proxy that
+ * An object that cannot be bound is returned unchanged, and awaited in the scope of the code that awaits it: a frozen object, a Proxy that
  * allows no change, and a promise of a class that only starts its work in `then`. Two scopes that return one thenable before
  * either has awaited it share the scope of the second.
  */

@@ -1,5 +1,5 @@
-// What takes part in the calls of an integration if the user gives it in `use`. Its code is in entries of its own, and does all
-// that can be done there, so that who does not use it does not load it.
+// What takes part in the calls of an integration if the user gives it in `use`. Its code is in entries of its own, so
+// that applications that do not use it do not load it.
 
 import type { Gateway } from '../gateways/gateway.js'
 import type { Session } from '../session/session.js'

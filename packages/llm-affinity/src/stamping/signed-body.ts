@@ -18,3 +18,8 @@ export function signsBody(headers: Headers): boolean {
   for (const name of headers.keys()) if (PROOF.test(name)) return true
   return false
 }
+
+/** Whether a member may be added to a body: it is JSON by its headers, and nothing signs it. */
+export function isOpenJson(headers: Headers): boolean {
+  return /json/i.test(headers.get('content-type') ?? '') && !signsBody(headers)
+}

@@ -21,8 +21,16 @@ const REASON = /^[a-z0-9_]{1,64}$/
 // An event that is longer is not parsed.
 const MAX_EVENT = 2 ** 20
 
-/** Reads the text of an answer of OpenAI's Responses or Anthropic's Messages, plain or as events, which may lack its middle. */
-export function answeredIn(text: string): Answered {
+/** What a reader got of a body: text whose middle may be missing, or parsed JSON. */
+export type BodyRead = { readonly text: string } | { readonly json: unknown }
+
+/** Reads an answer of OpenAI's Responses or Anthropic's Messages. */
+export function answeredBy(read: BodyRead): Answered {
+  return 'json' in read ? answeredOf(read.json) : answeredIn(read.text)
+}
+
+/** Plain, or as events. */
+function answeredIn(text: string): Answered {
   if (/^\s*\{/.test(text)) return answeredOf(parsed(text))
   let found: Answered = { id: undefined, diagnosis: undefined }
   for (const line of text.split(/[\r\n]+/)) {
@@ -35,8 +43,7 @@ export function answeredIn(text: string): Answered {
   return found
 }
 
-/** The same for parsed JSON. */
-export function answeredOf(json: unknown): Answered {
+function answeredOf(json: unknown): Answered {
   const { id, prompt_cache_diagnostics: verdict, diagnostics }: Readonly<Record<string, unknown>> = Object(json)
   const diagnosis = verdict === undefined ? messagesDiagnosis(diagnostics) : responsesDiagnosis(verdict)
   return { id: typeof id === 'string' && ID.test(id) ? id : undefined, diagnosis }

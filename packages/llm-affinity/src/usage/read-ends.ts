@@ -1,8 +1,6 @@
+import type { BodyRead } from './diagnosis.js'
 import { observeBody } from './observe-body.js'
 import { BodyEnds, bytesOf } from './read-usage.js'
-
-/** What a reader got: text whose middle may be missing, or parsed JSON. */
-export type BodyRead = { readonly text: string } | { readonly json: unknown }
 
 /**
  * Calls `done` once, when the caller has read the body to its end. Observes only, as `readUsage` does. A body that breaks off or

@@ -1,8 +1,8 @@
 import { nameOf } from '../session/name.js'
 import { isSession, type Outcome, type Session } from '../session/session.js'
-import { checkOptions, expected, kind } from '../util/errors.js'
+import { checkOptions, counted, expected, kind } from '../util/errors.js'
 import { remember } from '../util/lru.js'
-import { answeredIn, answeredOf, type Diagnosis } from './diagnosis.js'
+import { answeredBy, type Diagnosis } from './diagnosis.js'
 import type { Usage } from './parse-usage.js'
 import { readEnds } from './read-ends.js'
 import { readUsage } from './read-usage.js'
@@ -127,7 +127,7 @@ export class SessionReport {
     // Before the usage, so that it is known when the usage is.
     if (this.#diagnostics) {
       readEnds(response, (read) => {
-        diagnosis = ('json' in read ? answeredOf(read.json) : answeredIn(read.text)).diagnosis
+        diagnosis = answeredBy(read).diagnosis
       })
     }
     void readUsage(response).then((usage) => {
@@ -184,5 +184,5 @@ function isMove({ result }: Outcome): boolean {
 
 function positive(name: string, value: unknown): number {
   if (typeof value === 'number' && value > 0) return value
-  throw expected(`\`${name}\` to be a positive number`, typeof value === 'number' ? String(value) : kind(value))
+  throw expected(`\`${name}\` to be a positive number`, counted(value))
 }

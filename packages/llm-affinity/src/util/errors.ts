@@ -11,6 +11,11 @@ export function kind(value: unknown): string {
   return name === 'Object' ? 'an object' : name === 'Array' ? 'an array' : `an instance of ${name}`
 }
 
+/** Describes a value with its digits, if it is a number. */
+export function counted(value: unknown): string {
+  return typeof value === 'number' ? String(value) : kind(value)
+}
+
 /** Describes a value with its text, if it is a string: for names and URLs. */
 export function quoted(value: unknown): string {
   return typeof value === 'string' ? JSON.stringify(value.slice(0, 200)) : kind(value)
